@@ -1,0 +1,1 @@
+"""Inbound HTTP: the only place that knows FastAPI."""

@@ -1,0 +1,1 @@
+"""Keys, bytes and clocks; nothing of tasks."""

@@ -1,0 +1,212 @@
+"""Every failure a caller can tell apart; each class fixes its slug, status and title.
+
+ServiceError
+├── RequestError                     the caller's mistake
+│   ├── InvalidParameterError        400  several kinds of mistake at once
+│   ├── UnknownParameterError        400
+│   ├── InvalidValueError            400
+│   ├── ConflictingParametersError   400
+│   ├── TooManyIdsError              400
+│   ├── CursorMalformedError         400
+│   ├── CursorMismatchError          400
+│   ├── TaskNotFoundError            404
+│   ├── AccountNotFoundError         404
+│   ├── RouteNotFoundError           404
+│   ├── MethodNotAllowedError        405
+│   ├── AmbiguousIdError             409
+│   └── UriTooLongError              414
+├── UpstreamError                    the platform's trouble
+│   ├── UpstreamFailedError          502
+│   ├── UpstreamInvalidResponseError 502
+│   ├── UpstreamAuthFailedError      502
+│   ├── UpstreamThrottledError       503
+│   ├── UpstreamUnavailableError     503
+│   └── UpstreamTimeoutError         504
+└── InternalError                    500  ours
+
+A class docstring is the explanation on its page below `/problems`: write it for the API's user.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterFault:
+    """One mistake in one parameter: what is wrong, what is allowed, what was probably meant."""
+
+    parameter: str
+    detail: str
+    allowed: str | None = None
+    did_you_mean: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamFacts:
+    """What the platform said of a failure: its status, its own code, its request id."""
+
+    status: int | None = None
+    code: str | None = None
+    request_id: str | None = None
+
+
+class ServiceError(Exception):
+    """A failure with a name; `detail` is a sentence for the caller and holds no secret.
+
+    `retry_after_s` is set when waiting helps.
+    """
+
+    slug: ClassVar[str]
+    status: ClassVar[int]
+    title: ClassVar[str]
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        retry_after_s: float | None = None,
+        account: str | None = None,
+        upstream: UpstreamFacts | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.retry_after_s = retry_after_s
+        self.account = account
+        self.upstream = upstream
+
+
+class RequestError(ServiceError):
+    """The caller's mistake; `faults` names each parameter that is wrong."""
+
+    def __init__(self, detail: str, *, faults: Sequence[ParameterFault] = ()) -> None:
+        super().__init__(detail)
+        self.faults = tuple(faults)
+
+
+class InvalidParameterError(RequestError):
+    """Several parameters are wrong, each in its own way; `errors` lists them all."""
+
+    slug, status, title = "invalid-parameter", 400, "Invalid parameters"
+
+
+class UnknownParameterError(RequestError):
+    """A parameter is not known here; `did_you_mean` names the nearest one that is."""
+
+    slug, status, title = "unknown-parameter", 400, "Unknown parameter"
+
+
+class InvalidValueError(RequestError):
+    """A parameter has a value that is not allowed; `allowed` says what is."""
+
+    slug, status, title = "invalid-value", 400, "Invalid value"
+
+
+class ConflictingParametersError(RequestError):
+    """Two parameters can't hold at once, such as an empty time window."""
+
+    slug, status, title = "conflicting-parameters", 400, "Conflicting parameters"
+
+
+class TooManyIdsError(RequestError):
+    """More ids were asked for than one request may hold; split them over several requests."""
+
+    slug, status, title = "too-many-ids", 400, "Too many ids"
+
+
+class CursorMalformedError(RequestError):
+    """The cursor was not made by this service, or was changed; start the walk again without it."""
+
+    slug, status, title = "cursor-malformed", 400, "Malformed cursor"
+
+
+class CursorMismatchError(RequestError):
+    """The filters beside the cursor differ from those it was made for; repeat or omit them."""
+
+    slug, status, title = "cursor-mismatch", 400, "Cursor of another query"
+
+
+class TaskNotFoundError(RequestError):
+    """No task has this id in any account that you may see."""
+
+    slug, status, title = "task-not-found", 404, "Task not found"
+
+
+class AccountNotFoundError(RequestError):
+    """No account has this alias; `/v1/accounts` lists those that exist."""
+
+    slug, status, title = "account-not-found", 404, "Account not found"
+
+
+class RouteNotFoundError(RequestError):
+    """Nothing is served at this path; `/docs` lists every route."""
+
+    slug, status, title = "route-not-found", 404, "Route not found"
+
+
+class MethodNotAllowedError(RequestError):
+    """The path exists but not with this method; the `Allow` header lists those it has."""
+
+    slug, status, title = "method-not-allowed", 405, "Method not allowed"
+
+    def __init__(self, detail: str, *, allow: str) -> None:
+        super().__init__(detail)
+        self.allow = allow
+
+
+class AmbiguousIdError(RequestError):
+    """Several accounts have a task with this bare id; ask again with one of the candidates."""
+
+    slug, status, title = "ambiguous-id", 409, "Ambiguous id"
+
+
+class UriTooLongError(RequestError):
+    """The request target is longer than 8 KiB; ask for less at once."""
+
+    slug, status, title = "uri-too-long", 414, "URI too long"
+
+
+class UpstreamError(ServiceError):
+    """The platform's trouble, not the caller's and not ours."""
+
+
+class UpstreamFailedError(UpstreamError):
+    """The platform answered with an error, also when asked again, or refused what we asked."""
+
+    slug, status, title = "upstream-error", 502, "The platform failed"
+
+
+class UpstreamInvalidResponseError(UpstreamError):
+    """The platform's answer could not be read: not JSON, cut short, or without its items."""
+
+    slug, status, title = "upstream-invalid-response", 502, "The platform's answer is unreadable"
+
+
+class UpstreamAuthFailedError(UpstreamError):
+    """The platform refused the credentials of the account; an operator must mend them."""
+
+    slug, status, title = "upstream-auth-failed", 502, "The platform refused our credentials"
+
+
+class UpstreamThrottledError(UpstreamError):
+    """The platform asked us to slow down and nothing usable is kept; `Retry-After` says when."""
+
+    slug, status, title = "upstream-throttled", 503, "The platform throttles"
+
+
+class UpstreamUnavailableError(UpstreamError):
+    """The platform is out of reach; `Retry-After` says when another try makes sense."""
+
+    slug, status, title = "upstream-unavailable", 503, "The platform is out of reach"
+
+
+class UpstreamTimeoutError(UpstreamError):
+    """The platform did not answer within the time that one answer may take."""
+
+    slug, status, title = "upstream-timeout", 504, "The platform is too slow"
+
+
+class InternalError(ServiceError):
+    """A bug of ours. It was logged with the request id; please report that id."""
+
+    slug, status, title = "internal", 500, "Internal error"

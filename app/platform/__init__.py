@@ -1,0 +1,1 @@
+"""Outbound HTTP: the only place that knows httpx and the platform's shapes."""

@@ -1,0 +1,1 @@
+"""The straight line: scope, cache, fan-out, merge, encode."""

@@ -1,0 +1,1 @@
+"""Strict fakes: they refuse what the thing they stand for refuses."""
