@@ -22,8 +22,9 @@ RUN --mount=type=cache,target=/root/.cache/uv \
     uv sync --frozen --no-dev --no-install-project
 COPY README.md LICENSE ./
 COPY app app
+# uv takes a wheel it kept for new as long as pyproject.toml is; the code is what changed.
 RUN --mount=type=cache,target=/root/.cache/uv \
-    uv sync --frozen --no-dev --no-editable
+    uv sync --frozen --no-dev --no-editable --reinstall-package taskgate
 
 FROM ${PYTHON_IMAGE}
 ARG VERSION=dev

@@ -1,7 +1,6 @@
 """Fixtures of the image: built once, run hardened on the sandbox platform."""
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,10 +14,10 @@ from tests.image.podman import STAND_IN, Container, Podman, obstacle
 def podman() -> Podman:
     """An engine that holds the image, freshly built from the tree."""
     reason = obstacle(os.getuid())
-    # `uv run` names its binary here; on PATH there may be a shim, which no image can run.
-    uv = os.environ.get("UV") or shutil.which("uv")  # noqa: TID251 -- set by uv, not by an operator
+    # `uv run` names its binary here; what is on PATH may be a shim, which no image can run.
+    uv = os.environ.get("UV")  # noqa: TID251 -- set by uv, not by an operator
     if reason or not uv:
-        pytest.skip(reason or "needs uv")
+        pytest.skip(reason or "needs `uv run`, as in `make image`")
     engine = Podman.keeping(Path(tempfile.gettempdir()))
     if not engine.has(STAND_IN):
         engine.bootstrap()
