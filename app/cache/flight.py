@@ -1,0 +1,127 @@
+"""Detached single flight: many callers, one load."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Final, Generic, TypeVar
+
+from app.errors import UpstreamUnavailableError
+
+_RETRY_AFTER_S: Final = 1.0
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+E = TypeVar("E", bound=BaseException)
+
+
+class _Flight(Generic[V]):
+    """One load under way and the number of callers who wait for it."""
+
+    __slots__ = ("task", "waiters")
+
+    def __init__(self, task: asyncio.Task[V]) -> None:
+        self.task = task
+        self.waiters = 0
+
+
+class Flights(Generic[K, V]):
+    """Loads under way, at most one per key that anybody may still join.
+
+    The task of a load belongs to this object, not to the caller who happened to come first, so a
+    caller's cancellation harms nobody else; the last caller to leave cancels the load.
+
+    There is no lock: everything runs on one event loop, so what stands between two awaits is
+    atomic. Three orders keep it right, each marked where it is held:
+    (1) a flight is looked up and its callers counted in one step, so none is left between the two;
+    (2) an abandoned flight loses its key before it is cancelled, so who comes next starts anew;
+    (3) a flight that ends gives up its key only if the key is still its own.
+    """
+
+    def __init__(self) -> None:
+        self._joinable: dict[K, _Flight[V]] = {}
+        # The loop itself holds tasks weakly, and abandoned flights have no key any more.
+        self._tasks: set[asyncio.Task[V]] = set()
+        self._closed = False
+
+    async def join(self, key: K, load: Callable[[], Awaitable[V]]) -> tuple[V, bool]:
+        """Return what `load` returns, and whether this caller's `load` was the one that ran.
+
+        Others wait for the same run, so `load` must hold nothing that belongs to one caller.
+
+        Raises:
+            UpstreamUnavailableError: the load was cancelled while this caller waited (by `aclose`,
+                or from inside), or this object is closed. Nobody but a cancelled caller is handed a
+                `CancelledError`.
+            Exception: whatever `load` raises, a copy for each caller, the original as its cause.
+        """
+        joined = self._in_the_air(key)
+        flight = joined or self._start(key, load)
+        flight.waiters += 1  # (1)
+        try:
+            # `wait` leaves the task alone when the caller is cancelled, and unlike `shield` it does
+            # not raise the task's one exception object through every caller's frames.
+            await asyncio.wait((flight.task,))
+        finally:
+            flight.waiters -= 1
+            if not flight.waiters and not flight.task.done():
+                del self._joinable[key]  # (2)
+                flight.task.cancel()
+        return _landed(flight.task), joined is None
+
+    async def aclose(self) -> None:
+        """Cancel what flies and wait until it has ended; later callers are refused."""
+        self._closed = True
+        # Abandoned flights are cancelled already; a second time would cut into their cleaning up.
+        for flight in self._joinable.values():
+            flight.task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _in_the_air(self, key: K) -> _Flight[V] | None:
+        flight = self._joinable.get(key)
+        # A task may be done while its callbacks still wait for their turn: that flight has landed.
+        return None if flight is None or flight.task.done() else flight
+
+    def _start(self, key: K, load: Callable[[], Awaitable[V]]) -> _Flight[V]:
+        if self._closed:
+            raise UpstreamUnavailableError("The service is stopping.", retry_after_s=_RETRY_AFTER_S)
+
+        def end(task: asyncio.Task[V]) -> None:
+            self._tasks.discard(task)
+            if self._joinable.get(key) is flight:  # (3)
+                del self._joinable[key]
+            if not task.cancelled():
+                # Looked at here, lest asyncio complains of a failure that nobody waited for.
+                task.exception()
+
+        flight = _Flight(asyncio.create_task(_run(load)))
+        flight.task.add_done_callback(end)
+        self._tasks.add(flight.task)
+        self._joinable[key] = flight
+        return flight
+
+
+def fresh_copy(error: E) -> E:
+    """Return an error of the same class, words and facts, with no traceback, cause or context.
+
+    An exception object collects the frames of everyone who raises it, so a shared one would grow
+    with each caller and keep alive whatever those frames hold.
+    """
+    # Not `copy.copy`: it calls `__init__`, which may ask for keywords that `args` does not hold.
+    copy = type(error).__new__(type(error), *error.args)
+    copy.__dict__.update(error.__dict__)
+    return copy
+
+
+async def _run(load: Callable[[], Awaitable[V]]) -> V:
+    return await load()
+
+
+def _landed(task: asyncio.Task[V]) -> V:
+    """Return or raise a done task's outcome for one of its callers."""
+    if task.cancelled():
+        raise UpstreamUnavailableError(
+            "The fetch was given up before it ended.", retry_after_s=_RETRY_AFTER_S
+        )
+    error = task.exception()
+    if error is not None:
+        raise fresh_copy(error) from error
+    return task.result()
