@@ -1,0 +1,167 @@
+"""The figures of one running service, in a registry of its own; labels come from closed sets."""
+
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Protocol
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    Info,
+    Metric,
+    ProcessCollector,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+from typing_extensions import override
+
+_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+# A kept answer takes tens of microseconds, a cold one as long as the platform's 60 s time-out.
+_SERVED_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 90)
+_UPSTREAM_S = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+class CacheFigures(Protocol):
+    """What a cache says of itself: what it holds now, and what happened since its start."""
+
+    @property
+    def bytes(self) -> int:
+        """Bytes held, as the bound counts them."""
+
+    @property
+    def entries(self) -> int:
+        """Answers kept."""
+
+    @property
+    def hits(self) -> int:
+        """Callers answered by what was kept."""
+
+    @property
+    def misses(self) -> int:
+        """Callers whose question was loaded."""
+
+    @property
+    def collapsed(self) -> int:
+        """Callers who waited for another's load."""
+
+    @property
+    def evictions(self) -> int:
+        """Answers pushed out for want of room."""
+
+
+class Metrics:
+    """Counts what happened; each method is one fact. `registry` is what `/metrics` shows.
+
+    `cache_figures` is asked at each scrape, so that the cache knows nothing of metrics.
+    """
+
+    def __init__(
+        self,
+        *,
+        version: str,
+        monotonic: Callable[[], float],
+        cache_figures: Callable[[], CacheFigures],
+    ) -> None:
+        self.registry = registry = CollectorRegistry()
+        self._monotonic = monotonic
+        counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
+        seconds = partial(Histogram, registry=registry)
+
+        name = "taskgate_requests_total"
+        text = "Requests answered, by route template and cache outcome."
+        self._requests = counter(name, text, ["route", "method", "status", "cache"])
+        name = "taskgate_request_duration_seconds"
+        text = "Time from a request's arrival to the end of its answer."
+        self._seconds = seconds(name, text, ["route"], buckets=_SERVED_S)
+
+        name, text = "taskgate_upstream_calls_total", "Calls to the platform, retries included."
+        self._upstream_calls = counter(name, text, ["account", "endpoint", "outcome"])
+        name, text = "taskgate_upstream_call_duration_seconds", "Time of one call to the platform."
+        self._upstream_seconds = seconds(name, text, ["account", "endpoint"], buckets=_UPSTREAM_S)
+        name, text = "taskgate_upstream_retries_total", "Calls that were scheduled once more."
+        self._retries = counter(name, text, ["account", "endpoint"])
+
+        name, text = "taskgate_token_refreshes_total", "Tokens asked for; outcome is ok or failed."
+        self._token_refreshes = counter(name, text, ["account", "outcome"])
+        name, text = "taskgate_token_age_seconds", "Age of the token in use."
+        self._token_age = gauge(name, text, ["account"])
+        name, text = "taskgate_token_lifetime_seconds", "Whole life of the token in use."
+        self._token_lifetime = gauge(name, text, ["account"])
+
+        name, text = "taskgate_items_read_total", "Items read off the platform's pages."
+        self._items = counter(name, text, ["account"])
+        name, text = "taskgate_fields_dropped_total", "Fields of an odd form, answered as null."
+        self._dropped = counter(name, text, ["account"])
+        name, text = "taskgate_items_unreadable_total", "Items that could not be read at all."
+        self._unreadable = counter(name, text, ["account"])
+        name, text = "taskgate_anomalies_total", "Items with an oddity, by its name."
+        self._anomalies = counter(name, text, ["account", "anomaly"])
+
+        registry.register(_CacheCollector(cache_figures))
+        build = {"version": version, "python": platform.python_version()}
+        Info("taskgate_build", "What runs.", registry=registry).info(build)
+        ProcessCollector(registry=registry)
+        GCCollector(registry=registry)
+
+    def request_served(
+        self, *, route: str, method: str, status: int, cache: str, seconds: float
+    ) -> None:
+        """Count one answer of ours; a method that HTTP does not know is `other`."""
+        known = method if method in _METHODS else "other"
+        self._requests.labels(route, known, str(status), cache).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def upstream_called(self, *, account: str, endpoint: str, outcome: str, seconds: float) -> None:
+        """Count one call to the platform."""
+        self._upstream_calls.labels(account, endpoint, outcome).inc()
+        self._upstream_seconds.labels(account, endpoint).observe(seconds)
+
+    def retry_scheduled(self, *, account: str, endpoint: str) -> None:
+        """Count one call that will be made again."""
+        self._retries.labels(account, endpoint).inc()
+
+    def token_refreshed(self, *, account: str, lifetime_s: float) -> None:
+        """Count a fresh token; its age runs from now."""
+        born = self._monotonic()
+        self._token_refreshes.labels(account, "ok").inc()
+        self._token_age.labels(account).set_function(lambda: self._monotonic() - born)
+        self._token_lifetime.labels(account).set(lifetime_s)
+
+    def token_refresh_failed(self, *, account: str) -> None:
+        """Count a token that could not be had."""
+        self._token_refreshes.labels(account, "failed").inc()
+
+    def items_read(
+        self, *, account: str, count: int, dropped: int, anomalies: Mapping[str, int]
+    ) -> None:
+        """Count the items of one page: all, the fields lost, and each anomaly by its name."""
+        self._items.labels(account).inc(count)
+        self._dropped.labels(account).inc(dropped)
+        self._unreadable.labels(account).inc(anomalies.get("unreadable", 0))
+        for anomaly, times in anomalies.items():
+            self._anomalies.labels(account, anomaly).inc(times)
+
+
+class _CacheCollector(Collector):
+    def __init__(self, figures: Callable[[], CacheFigures]) -> None:
+        self._figures = figures
+
+    @override
+    def collect(self) -> Iterator[Metric]:
+        now = self._figures()
+        yield GaugeMetricFamily("taskgate_cache_bytes", "Bytes of kept answers.", now.bytes)
+        yield GaugeMetricFamily("taskgate_cache_entries", "Kept answers.", now.entries)
+        yield CounterMetricFamily(
+            "taskgate_cache_evictions", "Answers pushed out for want of room.", now.evictions
+        )
+        answered = CounterMetricFamily(
+            "taskgate_cache_lookups", "Questions to the cache, by outcome.", labels=["outcome"]
+        )
+        answered.add_metric(["hit"], now.hits)
+        answered.add_metric(["miss"], now.misses)
+        answered.add_metric(["collapsed"], now.collapsed)
+        yield answered
