@@ -1,0 +1,144 @@
+"""The documentation pages, complete from this service: nothing is fetched from another host."""
+
+import hashlib
+import html
+import re
+from collections.abc import Iterator
+from functools import cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import PurePath
+
+import msgspec
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import RedirectResponse, Response
+
+from app.errors import RouteNotFoundError
+
+_MEDIA_TYPES = {
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".png": "image/png",
+    ".txt": "text/plain",
+    "": "text/plain",  # the licence files
+}
+# Both pages write style elements at run time; ReDoc also makes its search worker from a blob.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+_PAGE_HEADERS = {
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": _POLICY,
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_FOREVER = "public, max-age=31536000, immutable"
+
+_ASSET = re.compile(r'"static/([^"]+)"')
+_FRAME = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="static/swagger-ui/favicon-32x32.png">
+<link rel="stylesheet" href="static/docs.css">
+<title>{title}</title>
+</head>
+<body>
+{banner}{body}
+<noscript>This page needs JavaScript; <a href="openapi.json">openapi.json</a> does not.</noscript>
+</body>
+</html>
+"""
+_BANNER = """<div class="sandbox" role="note">
+<strong>Sandbox data.</strong> Every task here is invented; no account is connected.
+</div>
+"""
+_SWAGGER = """<link rel="stylesheet" href="static/swagger-ui/swagger-ui.css">
+<div id="swagger-ui"></div>
+<script src="static/swagger-ui/swagger-ui-bundle.js"></script>
+<script src="static/swagger.js"></script>"""
+_REDOC = """<redoc spec-url="openapi.json" hide-download-button></redoc>
+<script src="static/redoc/redoc.standalone.js"></script>"""
+
+
+class Asset(msgspec.Struct, frozen=True):
+    """A file below `static/`; `digest` is the head of its SHA-256 and part of its address."""
+
+    body: bytes
+    media_type: str
+    digest: str
+
+
+@cache
+def assets() -> dict[str, Asset]:
+    """Return every file that is served below `/static`, by its path there; read once a process."""
+    return dict(_walk(resources.files("app.api") / "static", ""))
+
+
+def router(app: FastAPI, *, sandbox: bool) -> APIRouter:
+    """Serve `/docs`, `/redoc`, `/openapi.json` and `/static` for `app`, and lead `/` to `/docs`.
+
+    With `sandbox` both pages say that the data is invented.
+    """
+    routes = APIRouter(include_in_schema=False)
+    swagger = _page(app.title, _SWAGGER, sandbox=sandbox)
+    redoc = _page(app.title, _REDOC, sandbox=sandbox)
+
+    @cache
+    def document() -> bytes:
+        return msgspec.json.encode(app.openapi())
+
+    @routes.get("/")
+    async def home() -> Response:
+        return RedirectResponse("/docs")
+
+    @routes.get("/docs")
+    async def docs() -> Response:
+        return Response(swagger, headers=_PAGE_HEADERS, media_type="text/html")
+
+    @routes.get("/redoc")
+    async def reference() -> Response:
+        return Response(redoc, headers=_PAGE_HEADERS, media_type="text/html")
+
+    @routes.get("/openapi.json")
+    async def openapi() -> Response:
+        headers = {"Cache-Control": "no-cache"}
+        return Response(document(), headers=headers, media_type="application/json")
+
+    @routes.get("/static/{name:path}")
+    async def static(name: str, v: str = "") -> Response:
+        asset = assets().get(name)
+        if asset is None:
+            raise RouteNotFoundError("No file has this name.")
+        headers = {
+            "Cache-Control": _FOREVER if v == asset.digest else "no-cache",
+            "X-Content-Type-Options": "nosniff",
+        }
+        return Response(asset.body, headers=headers, media_type=asset.media_type)
+
+    return routes
+
+
+def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, Asset]]:
+    for entry in folder.iterdir():
+        name = prefix + entry.name
+        if entry.is_dir():
+            yield from _walk(entry, f"{name}/")
+        elif (media_type := _MEDIA_TYPES.get(PurePath(name).suffix)) is not None:
+            body = entry.read_bytes()
+            yield name, Asset(body, media_type, hashlib.sha256(body).hexdigest()[:16])
+
+
+def _page(title: str, body: str, *, sandbox: bool) -> str:
+    """Fill the frame that both pages share; `{name}` of an asset becomes its address."""
+    banner = _BANNER if sandbox else ""
+    page = _FRAME.format(title=html.escape(title), banner=banner, body=body)
+    return _ASSET.sub(_address, page)
+
+
+def _address(match: re.Match[str]) -> str:
+    name = match[1]
+    return f'"static/{name}?v={assets()[name].digest}"'
