@@ -1,0 +1,106 @@
+"""The documentation pages in a real browser, with an eye on what leaves the machine."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+pytestmark = pytest.mark.machine
+
+WIDTHS = [pytest.param(1280, id="desktop"), pytest.param(390, id="phone")]
+
+
+@dataclass
+class Watched:
+    """A page, the hosts that it asked, and what it complained about."""
+
+    page: Page
+    hosts: set[str | None] = field(default_factory=set)
+    complaints: list[str] = field(default_factory=list)
+
+    def flat(self) -> bool:
+        """Say whether nothing is wider than the window."""
+        return bool(self.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
+
+
+@pytest.fixture
+def watched(browser: Browser, width: int) -> Iterator[Watched]:
+    """A fresh page in a window of the wanted width."""
+    context = browser.new_context(viewport={"width": width, "height": 900})
+    watched = Watched(context.new_page())
+    page = watched.page
+    # Addresses within the page, such as data: and blob:, have no host.
+    page.on("request", lambda asked: watched.hosts.add(urlsplit(asked.url).hostname))
+    page.on("pageerror", lambda error: watched.complaints.append(str(error)))
+    page.on("console", lambda said: _note(watched, said.type, said.text))
+    yield watched
+    context.close()
+
+
+def _note(watched: Watched, kind: str, text: str) -> None:
+    if kind in {"error", "warning"}:
+        watched.complaints.append(text)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_swagger(watched: Watched, address: str, tmp_path: Path) -> None:
+    """`/docs` shows each operation and the version, and says that the data is invented."""
+    page = watched.page
+    page.goto(f"{address}/docs")
+
+    expect(page.locator("#operations-tasks-tasks_v1_tasks_get")).to_be_visible()
+    expect(page.locator(".info .version").first).to_contain_text("1.2.3")
+    expect(page.get_by_role("note")).to_contain_text("Sandbox data.")
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=tmp_path / "docs.png", full_page=True)
+    assert watched.hosts <= {"127.0.0.1", None}
+    assert watched.complaints == []
+    assert watched.flat()
+
+
+@pytest.mark.parametrize("width", [1280])
+def test_try_it_out(watched: Watched, address: str) -> None:
+    """An operation can be tried from `/docs`, and its answer is shown."""
+    operation = watched.page.locator("#operations-tasks-tasks_v1_tasks_get")
+    watched.page.goto(f"{address}/docs")
+    operation.locator(".opblock-summary-control").click()
+    operation.get_by_role("button", name="Try it out").click()
+    operation.get_by_role("button", name="Execute").click()
+
+    expect(operation.locator(".live-responses-table tbody .response-col_status")).to_contain_text(
+        "200"
+    )
+    assert watched.hosts <= {"127.0.0.1", None}
+    assert watched.complaints == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_redoc(watched: Watched, address: str, tmp_path: Path) -> None:
+    """`/redoc` shows each operation and the version, and says that the data is invented."""
+    page = watched.page
+    page.goto(f"{address}/redoc")
+
+    expect(page.locator("[data-section-id='operation/tasks_v1_tasks_get']")).to_be_visible()
+    expect(page.locator("h1").first).to_contain_text("1.2.3")
+    expect(page.get_by_role("note")).to_contain_text("Sandbox data.")
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=tmp_path / "redoc.png", full_page=True)
+    assert watched.hosts <= {"127.0.0.1", None}
+    assert watched.complaints == []
+    assert watched.flat()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("path", ["/problems", "/problems/task-not-found"])
+def test_problems(watched: Watched, address: str, path: str, tmp_path: Path) -> None:
+    """The pages on problems fit every window and load nothing."""
+    watched.page.goto(address + path)
+
+    expect(watched.page.locator("h1")).to_be_visible()
+    watched.page.screenshot(path=tmp_path / "problems.png", full_page=True)
+    assert watched.hosts <= {"127.0.0.1", None}
+    assert watched.complaints == []
+    assert watched.flat()
