@@ -50,7 +50,8 @@ def _console() -> Processor:
 
 
 def _json(_logger: Any, _method: str, event: EventDict) -> bytes:
-    return msgspec.json.encode(event, enc_hook=str, order=None)
+    first = {name: event.pop(name) for name in ("timestamp", "level", "event")}
+    return msgspec.json.encode({**first, **event}, enc_hook=str)
 
 
 def _json_text(logger: Any, method: str, event: EventDict) -> str:

@@ -37,6 +37,7 @@ def test_json(capsys: Capture, fmt: str) -> None:
     structlog.get_logger().info("request_served", status=200, odd={1}, zeit="größe")
 
     (line,) = _lines(capsys)
+    assert list(line)[:3] == ["timestamp", "level", "event"]
     assert str(line.pop("timestamp")).endswith("Z")
     assert line == {
         "event": "request_served",
