@@ -163,6 +163,10 @@ class Podman:
                 *(RUNTIME, *command),
             )
             yield Container(self, name)
+        except AssertionError as exc:
+            logged = self("logs", "--tail=20", name, check=False)
+            exc.add_note(f"The container's last words:\n{logged.stdout}{logged.stderr}")
+            raise
         finally:
             self("rm", "--force", "--time=1", name, check=False)
             call("ip", "netns", "del", name)
