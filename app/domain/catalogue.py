@@ -2,6 +2,7 @@
 
 import tomllib
 from pathlib import Path
+from typing import NamedTuple
 
 CATEGORIES = (
     "backup",
@@ -17,25 +18,29 @@ CATEGORIES = (
     "other",
 )
 
+
+class Kind(NamedTuple):
+    """A kind of work: its field, and its name when it has one."""
+
+    category: str
+    name: str | None = None
+
+
+_OTHER = Kind("other")
 _LISTED = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-_TYPES: dict[str, tuple[str, str]] = {
-    key.lower(): (entry["name"], entry["category"]) for key, entry in _LISTED["types"].items()
+_BY_TYPE = {
+    type_.lower(): Kind(entry["category"], entry["name"])
+    for type_, entry in _LISTED["types"].items()
 }
-_POLICY_TYPES: dict[str, str] = {key.lower(): word for key, word in _LISTED["policies"].items()}
+_BY_POLICY_TYPE = {type_.lower(): Kind(word) for type_, word in _LISTED["policies"].items()}
 
 
-def type_name(type_: str | None) -> str | None:
-    """Return the name of a type, whatever its case; None when the list lacks it."""
-    known = _TYPES.get(type_.lower()) if type_ else None
-    return known[0] if known else None
-
-
-def category(type_: str | None, policy_type: str | None) -> str:
-    """Return the field of work: by the type, else by the plan's type, else `other`.
+def kind_of(type_: str | None, policy_type: str | None) -> Kind:
+    """Return the kind of work by its type, else by its plan's type, whatever their case.
 
     Texts are never searched: a plan called "Backup of the malware lab" says nothing.
     """
-    known = _TYPES.get(type_.lower()) if type_ else None
-    if known:
-        return known[1]
-    return _POLICY_TYPES.get(policy_type.lower(), "other") if policy_type else "other"
+    known = _BY_TYPE.get(type_.lower()) if type_ else None
+    if known is None and policy_type:
+        known = _BY_POLICY_TYPE.get(policy_type.lower())
+    return known or _OTHER

@@ -1,6 +1,6 @@
 """The platform's state and result, told as one status that a caller can act on."""
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 StatusGroup = Literal["pending", "active", "success", "failure", "canceled", "unknown"]
 
@@ -43,6 +43,18 @@ STATUSES = (
     "unknown",
 )
 """Every status that is known today; answers may one day hold others."""
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    group: tuple(
+        dict.fromkeys(
+            status.status
+            for status in (*UNFINISHED.values(), CANCELING, *FINISHED.values(), UNKNOWN_STATE)
+            if status.group == group
+        )
+    )
+    for group in get_args(StatusGroup)
+}
+"""The statuses of each group."""
 
 
 def status_of(state: str | None, result: str | None, *, cancel_requested: bool) -> Status:

@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from app.domain.catalogue import CATEGORIES
 from app.domain.status import STATUSES, StatusGroup
+from app.domain.times import nanoseconds
 
 InstantField = Literal["created_at", "started_at", "completed_at", "updated_at"]
 
@@ -190,8 +191,11 @@ class Blocker(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ]
 
 
-class Task(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Task(msgspec.Struct, frozen=True, gc=False):
     """One piece of work of the platform: queued, run, and finished once."""
+
+    # Not `kw_only`: with so many fields, keywords make the making of a task twenty times slower
+    # (docs/adr/0001-msgspec-for-tasks.md).
 
     object: Annotated[Literal["task"], Meta(description="Kind of object.", examples=["task"])]
     id: Annotated[
@@ -342,21 +346,22 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Reading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One item off a page of the platform: the task, and what a walk needs beside it.
 
-    `number` is the platform's id, None when the item could not be read. `instants` holds the
-    nanoseconds of `created_at`, `started_at`, `completed_at` and `updated_at`. `raw` is the item as
+    `number` is the platform's id, None when the item could not be read. `sent_times` holds the
+    platform's own texts of `created_at`, `started_at`, `completed_at`, `updated_at`. `raw` is the item as
     the platform sent it, a view of the page's bytes: copy it to keep it longer than the page.
     `dropped` counts the values that had an odd shape and were left out.
     """
 
     task: Task
     number: int | None
-    instants: tuple[int | None, int | None, int | None, int | None]
+    sent_times: tuple[str | None, str | None, str | None, str | None]
     raw: msgspec.Raw
     dropped: int = 0
 
     def at_ns(self, field: InstantField) -> int | None:
         """Return a time of the task in nanoseconds since the epoch, where its text is cut."""
-        return self.instants[_INSTANTS[field]]
+        sent = self.sent_times[_POSITIONS[field]]
+        return nanoseconds(sent) if sent else None
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -366,7 +371,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     last: bool
 
 
-_INSTANTS: dict[InstantField, int] = {
+_POSITIONS: dict[InstantField, int] = {
     "created_at": 0,
     "started_at": 1,
     "completed_at": 2,

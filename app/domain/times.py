@@ -1,98 +1,101 @@
-"""Instants in nanoseconds, read from the platform's texts and written to the millisecond."""
+"""The platform's times: nanoseconds to compute with, milliseconds to answer with."""
 
 import re
-from datetime import datetime, timedelta
-from functools import lru_cache
-from typing import NamedTuple
+from datetime import UTC, datetime, timedelta
 
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  # both sides of every subtraction are naive UTC
-_SECONDS = {f"{second:02d}": second for second in range(60)}
-_SCALE = tuple(10 ** (9 - digits) for digits in range(10))
-_MINUTE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
 _RFC3339 = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))",
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)",
     re.ASCII,
 )
-# "2020-04-22T11:34:03Z" to "2020-04-22T11:34:03.290396913Z"
-_SHORTEST, _LONGEST = 20, 30
+_NO_DIGIT = re.compile(r"\D")
+# "2020-04-22T11:34:03.2Z" and "2020-04-22T11:34:03.290Z"
+_FRACTION_MIN, _THREE_DIGITS = 22, 24
 
-
-class Instant(NamedTuple):
-    """One point in time: nanoseconds since the epoch, and its text in UTC with three digits."""
-
-    ns: int
-    text: str
+# One point in time: to the microsecond, in our form, and as it was sent. A plain tuple, because
+# five are made for each task.
+Instant = tuple[datetime, str, str]
 
 
 def instant(text: str) -> Instant | None:
-    """Read an RFC 3339 time with any number of fractional digits; those past the ninth are cut.
+    """Read an RFC 3339 time with any number of fractional digits.
 
     Returns None for anything else, for a time without an offset, and for the year 1, which is how
     Go programs print "never".
     """
-    if _SHORTEST <= len(text) <= _LONGEST and text[-1] == "Z" and text[16] == ":":
-        # Nearly every time of the platform takes this way: UTC, at most nine digits (P§10.4).
-        minute = _minute(text[:16])
-        second = _SECONDS.get(text[17:19])
-        if minute is not None and second is not None:
-            fraction = text[20:-1]
-            if text[19] == "." and fraction.isdecimal() and fraction.isascii():
-                ns = (minute + second) * 1_000_000_000 + int(fraction) * _SCALE[len(fraction)]
-                return Instant(ns, f"{text[:19]}.{fraction[:3]:0<3}Z")
-            if text[19] == "Z":
-                return Instant((minute + second) * 1_000_000_000, f"{text[:19]}.000Z")
+    # Nearly every time of the platform takes this way: UTC with a fraction (P§10.4). The characters
+    # looked at rule out the other forms of ISO 8601 that `fromisoformat` reads, such as weeks, and
+    # what it takes for digits behind the sixth.
+    if (
+        len(text) >= _FRACTION_MIN
+        and text[19] == "."
+        and text[-1] == "Z"
+        and text[10] == "T"
+        and text[5] != "W"
+        and text[20:-1].isdecimal()
+    ):
+        try:
+            when = datetime.fromisoformat(text)
+        except ValueError:
+            return None
+        if when.year == 1:
+            return None
+        if len(text) >= _THREE_DIGITS:
+            return when, f"{text[:23]}Z", text
+        return when, f"{text[:-1]:0<23}Z", text
     return _any_instant(text)
-
-
-def nanoseconds(text: str) -> int | None:
-    """Return the nanoseconds since the epoch of an RFC 3339 time; None as `instant` does."""
-    found = instant(text)
-    return None if found is None else found.ns
 
 
 def milliseconds(text: str) -> str | None:
     """Return an RFC 3339 time in UTC, truncated to three digits; None as `instant` does."""
     found = instant(text)
-    return None if found is None else found.text
+    return None if found is None else found[1]
+
+
+def nanoseconds(text: str) -> int | None:
+    """Return the nanoseconds since the epoch of an RFC 3339 time; None as `instant` does."""
+    found = instant(text)
+    if found is None:
+        return None
+    # `datetime` ends at microseconds, so the fraction is read from the text. Of a `timedelta`, only
+    # the days can be negative.
+    passed = found[0] - _EPOCH
+    fraction = text[20:29].rstrip("Zz") if text[19] == "." else ""
+    if not fraction.isdecimal():
+        fraction = _NO_DIGIT.split(fraction)[0]
+    return (passed.days * 86_400 + passed.seconds) * 1_000_000_000 + int(f"{fraction:0<9}")
+
+
+def elapsed_ms(start: Instant, end: Instant) -> int:
+    """Return the milliseconds from one time to another, rounded down; negative when reversed."""
+    if start[2] == end[2]:
+        return 0
+    whole, rest = divmod(end[0] - start[0], _MS)
+    if rest:
+        return whole
+    # On the border the digits behind the microseconds decide.
+    return ((nanoseconds(end[2]) or 0) - (nanoseconds(start[2]) or 0)) // 1_000_000
 
 
 def rfc3339(ns: int) -> str:
     """Return nanoseconds since the epoch as RFC 3339 in UTC with nine digits; nothing is lost."""
     seconds, fraction = divmod(ns, 1_000_000_000)
-    return f"{(_EPOCH + timedelta(seconds=seconds)).isoformat()}.{fraction:09d}Z"
-
-
-@lru_cache(maxsize=4096)
-def _minute(text: str) -> int | None:
-    """Return the epoch second at which a minute begins; the times of one task share few minutes."""
-    # `fromisoformat` also reads weeks and other separators, so the form is checked first.
-    if _MINUTE.fullmatch(text) is None or text.startswith("0001-"):
-        return None
-    try:
-        return _since_epoch(datetime.fromisoformat(text))
-    except ValueError:
-        return None
+    return f"{(_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]}.{fraction:09d}Z"
 
 
 def _any_instant(text: str) -> Instant | None:
-    """Read what the fast path of `instant` leaves: offsets, lower case, a space, long fractions."""
+    """Read what the fast path of `instant` leaves: no fraction, offsets, lower case, a space."""
     found = _RFC3339.fullmatch(text)
     if found is None:
         return None
-    day, clock, fraction, sign, hours, minutes = found.groups()
+    day, clock, fraction, offset = found.groups()
+    digits = (fraction or "")[:6].ljust(6, "0")
     try:
-        when = datetime.fromisoformat(f"{day}T{clock}")
-        if sign is not None:
-            offset = timedelta(hours=int(hours), minutes=int(minutes))
-            when = when - offset if sign == "+" else when + offset
+        sent = datetime.fromisoformat(f"{day}T{clock}.{digits}{offset.upper()}")
+        when = sent.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
     if when.year == 1:
         return None
-    ns = _since_epoch(when) * 1_000_000_000 + int((fraction or "")[:9].ljust(9, "0"))
-    return Instant(ns, f"{rfc3339(ns)[:23]}Z")
-
-
-def _since_epoch(when: datetime) -> int:
-    passed = when - _EPOCH
-    return passed.days * 86_400 + passed.seconds
+    return when, f"{when.isoformat()[:19]}.{digits[:3]}Z", text

@@ -1,0 +1,34 @@
+"""The three forms of an id: ours, the platform's number, a UUID."""
+
+import re
+from collections.abc import Collection
+
+import msgspec
+
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,19}")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class Ref(msgspec.Struct, frozen=True):
+    """What an id points at: a number or a UUID, in one account or, when None, in any."""
+
+    account: str | None
+    number: str | None
+    uuid: str | None
+
+
+def read_ref(text: str, accounts: Collection[str]) -> Ref | None:
+    """Return what `text` points at, or None when it has no valid form or names no account.
+
+    UUIDs and aliases ignore case.
+    """
+    folded = text.lower()
+    alias, dot, rest = folded.rpartition(".")
+    if dot and alias not in accounts:
+        return None
+    account = alias if dot else None
+    if _NUMBER.fullmatch(rest):
+        return Ref(account, rest, None)
+    if _UUID.fullmatch(rest):
+        return Ref(account, None, rest)
+    return None

@@ -1,0 +1,177 @@
+"""A query → what the platform is asked, what is filtered here, and when to stop reading."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.domain.moments import resolve
+from app.domain.query import Position, TaskQuery
+from app.domain.status import CANCELING, COMPLETED, FINISHED, UNFINISHED
+from app.domain.task import InstantField, Reading
+from app.domain.times import rfc3339
+
+Params = tuple[tuple[str, str], ...]
+Keep = Callable[[Reading], bool]
+
+FIELDS: dict[InstantField, str] = {
+    "created_at": "enqueuedAt",
+    "started_at": "startedAt",
+    "completed_at": "completedAt",
+    "updated_at": "updatedAt",
+}
+_NAMES = {"state": "state", "result": "resultCode", "type": "type"}
+_CODES = {status.status: code for code, status in FINISHED.items()}
+_STATES = {
+    **{
+        word: frozenset(state for state, status in UNFINISHED.items() if status.status == word)
+        for word in {status.status for status in UNFINISHED.values()}
+    },
+    CANCELING.status: frozenset(UNFINISHED),
+}
+_ALWAYS_THERE = {"created_at", "updated_at"}  # required in lists (P§10.1)
+_EPOCH = "gt(1970-01-01T00:00:00Z)"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one query is answered: `params` go to the platform, the rest is done here.
+
+    `keep` filters what the platform can't; None when its answer is exact. `after_ns` and
+    `before_ns` bound the sort key (included, excluded); the one in the walk's direction is also
+    where reading ends.
+    """
+
+    params: Params
+    keep: Keep | None
+    field: InstantField
+    descending: bool
+    after_ns: int | None
+    before_ns: int | None
+    position: Position | None
+
+    def place(self, reading: Reading, account: str) -> Position | None:
+        """Return where `reading` stands in the walk, or None when it has no sort key."""
+        key_ns = reading.at_ns(self.field)
+        if key_ns is None or reading.number is None:
+            return None
+        return Position(key_ns, reading.number, account)
+
+    def passed(self, place: Position) -> bool:
+        """Say whether the walk has already been at `place`."""
+        return self.position is not None and not self.precedes(self.position, place)
+
+    def precedes(self, one: Position, other: Position) -> bool:
+        """Say whether `one` comes strictly before `other` in the walk."""
+        return one > other if self.descending else one < other
+
+    def ended(self, place: Position) -> bool:
+        """Say whether `place` lies beyond the window's far end: nothing more will match."""
+        if self.descending:
+            return self.after_ns is not None and place.key_ns < self.after_ns
+        return self.before_ns is not None and place.key_ns >= self.before_ns
+
+
+def make_plan(query: TaskQuery, *, now_ns: int, step_s: float) -> Plan | None:
+    """Return how to answer `query` at `now_ns`, or None when no task can match.
+
+    Ages are rounded down to `step_s`, so that equal questions share an answer.
+    """
+    conditions = {
+        _NAMES[name]: frozenset(values) for name, values in query.tokens if name in _NAMES
+    }
+    keeps: list[Keep] = []
+    if query.statuses is not None:
+        keeps += _push_statuses(frozenset(query.statuses), conditions)
+    if not all(conditions.values()):
+        return None
+    params = [(name, value) for name in sorted(conditions) for value in sorted(conditions[name])]
+    bounds: dict[InstantField, tuple[int | None, int | None]] = {}
+    for field, window in query.windows:
+        after = resolve(window.after, now_ns, step_s)
+        before = resolve(window.before, now_ns, step_s)
+        if after is not None and before is not None and after >= before:
+            return None
+        bounds[field] = (after, before)
+    after_ns, before_ns = bounds.pop(query.sort, (None, None))
+    params += _sort_bound(query, after_ns, before_ns)
+    for field, (after, before) in sorted(bounds.items()):
+        # One bound a field is all the platform takes (P§5.3); the other is cut here.
+        if after is not None:
+            params.append((FIELDS[field], f"ge({rfc3339(after)})"))
+            if before is not None:
+                keeps.append(_before(field, before))
+        elif before is not None:
+            params.append((FIELDS[field], f"lt({rfc3339(before)})"))
+    direction = "desc" if query.descending else "asc"
+    # Ties go by id, in the same direction: a total order (P§6).
+    params += [("order", f"{direction}({FIELDS[query.sort]})"), ("order", f"{direction}(id)")]
+    return Plan(
+        tuple(params),
+        _all(keeps),
+        query.sort,
+        query.descending,
+        after_ns,
+        before_ns,
+        query.position,
+    )
+
+
+def _push_statuses(statuses: frozenset[str], conditions: dict[str, frozenset[str]]) -> list[Keep]:
+    """Narrow `conditions` to what can have one of `statuses`; return what is left to check.
+
+    Finished statuses are a result code each and exact. `cancelRequested` can't be asked for
+    (P§4.1), so unfinished ones are checked here unless all four are wanted, and so are mixtures:
+    a task that runs has no result code, so none may be sent.
+    """
+    if "unknown" in statuses:
+        return [lambda reading: reading.task.status in statuses]
+    finished = statuses & _CODES.keys()
+    unfinished = statuses & _STATES.keys()
+    states = frozenset(state for status in unfinished for state in _STATES[status])
+    if finished:
+        states |= {COMPLETED}
+    _narrow(conditions, "state", states)
+    if not unfinished:
+        _narrow(conditions, "resultCode", frozenset(_CODES[status] for status in finished))
+        return []
+    if unfinished == _STATES.keys() and not finished:
+        return []
+    return [lambda reading: reading.task.status in statuses]
+
+
+def _narrow(conditions: dict[str, frozenset[str]], name: str, allowed: frozenset[str]) -> None:
+    conditions[name] = conditions[name] & allowed if name in conditions else allowed
+
+
+def _sort_bound(query: TaskQuery, after_ns: int | None, before_ns: int | None) -> Params:
+    """Return the one bound that the sort field may carry (P§5.3): where the walk goes on.
+
+    The walk's place is sent as an inclusive bound and cut here, for ties. A batch is small and
+    read whole on every page, so that its missing ids are always known.
+    """
+    name = FIELDS[query.sort]
+    place = None if query.ids else query.position
+    near, far = (before_ns, after_ns) if query.descending else (after_ns, before_ns)
+    if place is not None:
+        return ((name, f"{'le' if query.descending else 'ge'}({rfc3339(place.key_ns)})"),)
+    if near is not None:
+        return ((name, f"{'lt' if query.descending else 'ge'}({rfc3339(near)})"),)
+    if far is not None:
+        return ((name, f"{'ge' if query.descending else 'lt'}({rfc3339(far)})"),)
+    if query.sort in _ALWAYS_THERE or query.ids:
+        return ()
+    # Where absent times sort is unknown (P§6); a bound leaves them out.
+    return ((name, _EPOCH),)
+
+
+def _before(field: InstantField, bound_ns: int) -> Keep:
+    def keep(reading: Reading) -> bool:
+        at_ns = reading.at_ns(field)
+        return at_ns is not None and at_ns < bound_ns
+
+    return keep
+
+
+def _all(keeps: list[Keep]) -> Keep | None:
+    if not keeps:
+        return None
+    return lambda reading: all(keep(reading) for keep in keeps)

@@ -1,0 +1,91 @@
+"""What may be asked about tasks: canonical, frozen and hashable, so that it is the cache key."""
+
+from typing import TypeAlias, get_args
+
+import msgspec
+
+from app.domain.status import COMPLETED, FINISHED
+from app.domain.task import InstantField
+
+SORT_FIELDS: tuple[InstantField, ...] = get_args(InstantField)
+LIMIT_DEFAULT, LIMIT_MAX = 100, 1000
+IDS_MAX = 200
+
+
+class Age(msgspec.Struct, frozen=True, array_like=True):
+    """A moment that moves with the clock: so many seconds before now."""
+
+    seconds: int
+
+
+Moment: TypeAlias = int | Age  # nanoseconds since the Unix epoch, or an age
+
+
+class Window(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A span of time, `after` included, `before` not, so that windows tile."""
+
+    after: Moment | None = None
+    before: Moment | None = None
+
+
+class Position(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """A place in a walk: sort key in nanoseconds, numeric upstream id, account.
+
+    An unreadable item has neither key nor id and stays where the platform put it: at the place of
+    the readable one before it, told apart by `after` (-1, -2, … in a descending walk).
+    """
+
+    key_ns: int
+    number: int
+    account: str
+    after: int = 0
+
+
+class TaskQuery(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One question. Equal questions are equal values, however they were spelt.
+
+    `accounts`, `ids`, `statuses` and the values in `tokens` are sorted and without duplicates;
+    empty `accounts` means all, `statuses` None means any. `tokens` are filters that go to the
+    platform as they are, by our parameter name. `anchor_ns` is the now that ages are counted
+    from in a walk, and `position` what the walk has passed; both are None on its first page.
+    """
+
+    accounts: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    statuses: tuple[str, ...] | None = None
+    tokens: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    windows: tuple[tuple[InstantField, Window], ...] = ()
+    sort: InstantField = "created_at"
+    descending: bool = True
+    limit: int = LIMIT_DEFAULT
+    partial: bool = True
+    anchor_ns: int | None = None
+    position: Position | None = None
+
+    def same_filters(self, other: "TaskQuery") -> bool:
+        """Say whether both ask for the same tasks in the same order, wherever the walk stands."""
+        return _filters(self) == _filters(other)
+
+    def token(self, name: str) -> tuple[str, ...]:
+        """Return the values of a pass-through filter, empty when it was not asked."""
+        return dict(self.tokens).get(name, ())
+
+    def window(self, field: InstantField) -> Window:
+        """Return the window over a time field, unbounded when it was not asked."""
+        return dict(self.windows).get(field, Window())
+
+    @property
+    def only_finished(self) -> bool:
+        """Whether every task that can match is finished, so that it will hardly change."""
+        if self.statuses is not None and set(self.statuses) <= _FINISHED:
+            return True
+        if self.token("state") == (COMPLETED,) or self.token("result"):
+            return True
+        return self.sort == "completed_at" or "completed_at" in dict(self.windows)
+
+
+_FINISHED = frozenset(status.status for status in FINISHED.values())
+
+
+def _filters(query: TaskQuery) -> TaskQuery:
+    return msgspec.structs.replace(query, limit=LIMIT_DEFAULT, anchor_ns=None, position=None)

@@ -1,0 +1,207 @@
+"""The composition root: draws the line of a request, then builds exactly that.
+
+::
+
+    request ─ RequestId ─ RequestLine ─ ErrorNet ─ TargetLimit ─ HeadAsGet        app.api.middleware
+      └ route → parse → TaskQuery                                            app.api, app.domain
+          └ TaskService → Cache ── kept ─────────────────────────────────┐   app.service, app.cache
+                            └ one detached flight per key                │
+                                └ Fanout → PlatformClient (each account) │   app.platform
+                                    └ token → retry → httpx → platform   │
+                                  readings → cut, filter → merge → encode┴→ bytes, ETag → response
+"""
+
+import asyncio
+import random
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from urllib.parse import urlsplit
+
+import httpx
+import structlog
+from fastapi import FastAPI
+
+from app import __version__
+from app.api import accounts, docs, document, health, middleware, problem_pages, problems, tasks
+from app.api.freshness import Renderer
+from app.api.health import Readiness
+from app.cache.cache import Cache
+from app.domain.cursor import CursorCodec
+from app.platform.client import PlatformClient
+from app.platform.events import (
+    Event,
+    ItemsRead,
+    RetryScheduled,
+    TokenRefreshed,
+    TokenRefreshFailed,
+    UpstreamCalled,
+)
+from app.service.accounts import AccountBook
+from app.service.encode import Answer
+from app.service.fanout import Fanout
+from app.service.tasks import Lifetimes, TaskService
+from app.settings import Settings
+from app.telemetry import calls
+from app.telemetry.metrics import Metrics
+
+_log = structlog.get_logger()
+
+Clock = Callable[[], float]
+SYSTEM_CLOCK: Clock = time.time  # noqa: TID251  # here it is handed down from
+
+
+def create_app(
+    settings: Settings,
+    *,
+    sandbox: bool = False,
+    transport: httpx.AsyncBaseTransport | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+    monotonic: Clock = time.monotonic,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    rand: Callable[[], float] = random.random,
+) -> FastAPI:
+    """Build the service. `clock` is Unix time, `monotonic` never goes back, both in seconds.
+
+    `transport` replaces the network, for tests; `sandbox` says that the data is made up.
+    """
+    cache = Cache[Answer](
+        max_bytes=settings.cache.max_bytes,
+        failure_ttl_s=settings.cache.ttl_error_s,
+        not_found_ttl_s=settings.cache.ttl_not_found_s,
+        monotonic=monotonic,
+        rand=rand,
+    )
+    metrics = Metrics(version=__version__, monotonic=monotonic, cache_figures=cache.figures)
+    platforms = create_platforms(
+        settings,
+        transport=transport,
+        clock=clock,
+        monotonic=monotonic,
+        sleep=sleep,
+        rand=rand,
+        listen=_listener(metrics),
+    )
+    hosts = {alias: urlsplit(account.url).netloc for alias, account in settings.accounts.items()}
+    book = AccountBook(hosts, sandbox=sandbox)
+    service = TaskService(
+        accounts=list(settings.accounts),
+        fanout=Fanout(platforms, book, deadline_s=settings.upstream.answer_deadline_s, clock=clock),
+        cache=cache,
+        cursors=CursorCodec(settings.cursor_key() or secrets.token_bytes(32)),
+        lifetimes=Lifetimes(
+            unfinished_s=settings.cache.ttl_unfinished_s,
+            finished_s=settings.cache.ttl_finished_s,
+            item_finished_s=settings.cache.ttl_item_finished_s,
+        ),
+        scan_pages_max=settings.upstream.scan_pages_max,
+        clock=clock,
+    )
+    readiness = Readiness(degraded=lambda: book.degraded)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for platform in platforms.values():
+                stack.push_async_callback(platform.aclose)
+            stack.push_async_callback(cache.aclose)
+            readiness.started = True
+            yield
+            readiness.draining = True
+
+    app = FastAPI(
+        title="Taskgate",
+        version=__version__,
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.readiness = readiness
+    app.include_router(tasks.router(service, Renderer(monotonic)))
+    app.include_router(accounts.router(book))
+    app.include_router(health.router(readiness=readiness, registry=metrics.registry))
+    app.include_router(problem_pages.router())
+    document.install(app)
+    if settings.docs == "on":
+        app.include_router(docs.router(app, sandbox=sandbox))
+    problems.install(app)
+    middleware.install(
+        app, metrics=metrics, monotonic=monotonic, fresh_id=lambda: secrets.token_hex(8)
+    )
+    return app
+
+
+def create_platforms(
+    settings: Settings,
+    *,
+    transport: httpx.AsyncBaseTransport | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+    monotonic: Clock = time.monotonic,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    rand: Callable[[], float] = random.random,
+    listen: Callable[[Event], None] = lambda _: None,
+) -> dict[str, PlatformClient]:
+    """Return a client for each account, by alias."""
+    return {
+        alias: PlatformClient(
+            account=alias,
+            url=account.url,
+            client_id=account.client_id,
+            secret=account.secret,
+            tenant=str(account.tenant) if account.tenant else None,
+            transport=transport,
+            timeout_s=settings.upstream.timeout_s,
+            deadline_s=settings.upstream.answer_deadline_s,
+            page_size_max=settings.upstream.page_size_max,
+            clock=clock,
+            monotonic=monotonic,
+            sleep=sleep,
+            rand=rand,
+            listen=listen,
+            version=__version__,
+        )
+        for alias, account in settings.accounts.items()
+    }
+
+
+def _listener(metrics: Metrics) -> Callable[[Event], None]:
+    """Return what turns the platform side's facts into figures and log lines."""
+
+    def listen(event: Event) -> None:
+        match event:
+            case UpstreamCalled():
+                calls.note()
+                metrics.upstream_called(
+                    account=event.account,
+                    endpoint=event.endpoint,
+                    outcome=event.outcome,
+                    seconds=event.seconds,
+                )
+            case RetryScheduled():
+                metrics.retry_scheduled(account=event.account, endpoint=event.endpoint)
+                _log.warning(
+                    "retry_scheduled",
+                    account=event.account,
+                    endpoint=event.endpoint,
+                    attempt=event.attempt,
+                    outcome=event.outcome,
+                    wait_s=round(event.wait_s, 3),
+                )
+            case TokenRefreshed():
+                metrics.token_refreshed(account=event.account, lifetime_s=event.lifetime_s)
+                _log.info("token_refreshed", account=event.account, generation=event.generation)
+            case TokenRefreshFailed():
+                metrics.token_refresh_failed(account=event.account)
+                _log.warning("token_refresh_failed", account=event.account, reason=event.reason)
+            case ItemsRead():
+                metrics.items_read(
+                    account=event.account,
+                    count=event.count,
+                    dropped=event.dropped,
+                    anomalies=event.anomalies,
+                )
+
+    return listen

@@ -1,0 +1,103 @@
+"""Answers: the envelope of lists, encoded once, hashed once."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+
+from app.domain.task import Task
+from app.domain.times import rfc3339
+
+Meta = msgspec.Meta
+
+# What an answer weighs beside its body: the object, its ETag and its link, measured at 0.4 kB.
+_OVERHEAD_BYTES = 512
+_encoder = msgspec.json.Encoder()
+
+
+class PageInfo(msgspec.Struct, frozen=True):
+    """Where this page stands in the walk."""
+
+    limit: Annotated[int, Meta(description="The most items on one page.", ge=1, le=1000)]
+    has_more: Annotated[bool, Meta(description="Whether the walk goes on.")]
+    next_cursor: Annotated[
+        str | None, Meta(description="Send it as `cursor` for the next page; opaque.")
+    ]
+    next: Annotated[
+        str | None,
+        Meta(description="The next page's path and query.", examples=["/v1/tasks?cursor=AbC-1_2"]),
+    ]
+
+
+class AccountMeta(msgspec.Struct, frozen=True):
+    """What one account gave to this answer."""
+
+    account: Annotated[str, Meta(description="The account's alias.", examples=["eu2"])]
+    data_as_of: Annotated[
+        str | None,
+        Meta(
+            description="When the platform was asked; null when it failed.",
+            examples=["2026-11-23T10:00:00.000Z"],
+        ),
+    ]
+    problem: Annotated[
+        str | None,
+        Meta(
+            description="Slug of what went wrong; see `/problems`. Null when nothing did.",
+            examples=["upstream-timeout"],
+        ),
+    ]
+
+
+class ListMeta(msgspec.Struct, frozen=True):
+    """How far this answer can be trusted."""
+
+    data_as_of: Annotated[
+        str | None, Meta(description="The oldest of the accounts' times: nothing is older.")
+    ]
+    complete: Annotated[bool, Meta(description="False when an account failed; see `accounts`.")]
+    accounts: Annotated[tuple[AccountMeta, ...], Meta(description="Every account asked.")]
+    scanned: Annotated[
+        int | None,
+        Meta(description="How many tasks were looked at, when filters were applied here."),
+    ]
+    missing_ids: Annotated[
+        tuple[str, ...] | None,
+        Meta(description="Ids asked for and not found, as sent; null without `id=`."),
+    ]
+    notes: Annotated[tuple[str, ...], Meta(description="Remarks for people.")]
+
+
+class TaskList(msgspec.Struct, frozen=True):
+    """One page of tasks."""
+
+    items: tuple[Task, ...]
+    page: PageInfo
+    meta: ListMeta
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A body as it leaves, with its strong ETag (RFC 9110 section 8.8.3) and its next page."""
+
+    body: bytes
+    etag: str
+    next: str | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """What keeping it costs."""
+        return len(self.body) + _OVERHEAD_BYTES
+
+
+def encode(body: msgspec.Struct, *, next_path: str | None = None) -> Answer:
+    """Return the answer that holds `body` as JSON."""
+    encoded = _encoder.encode(body)
+    digest = hashlib.blake2b(encoded, digest_size=16).hexdigest()
+    return Answer(encoded, f'"{digest}"', next_path)
+
+
+def time_text(ns: int) -> str:
+    """Return an instant as answers print it: UTC, three digits, truncated."""
+    return f"{rfc3339(ns)[:23]}Z"

@@ -1,0 +1,110 @@
+"""All accounts at once, each within the deadline; what they gave, merged the same way always."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from app.errors import (
+    ServiceError,
+    TaskNotFoundError,
+    UpstreamTimeoutError,
+    UpstreamUnavailableError,
+)
+from app.service.accounts import AccountBook
+from app.service.reading import Platform
+
+_RETRY_AFTER_S = 5.0
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[T]):
+    """What one account gave, or why it gave nothing; `as_of_ns` is when it was asked."""
+
+    account: str
+    as_of_ns: int
+    value: T | None
+    error: ServiceError | None
+
+
+class Fanout:
+    """Asks several accounts the same thing and notes how each fared."""
+
+    def __init__(
+        self,
+        platforms: Mapping[str, Platform],
+        book: AccountBook,
+        *,
+        deadline_s: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self._platforms = platforms
+        self._book = book
+        self._deadline_s = deadline_s
+        self._clock = clock
+
+    async def ask(
+        self, accounts: Sequence[str], read: Callable[[Platform, str], Awaitable[T]]
+    ) -> list[Outcome[T]]:
+        """Return the outcome of `read` for each of `accounts`, in their order."""
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(self._one(account, read)) for account in accounts]
+        return [task.result() for task in asked]
+
+    async def _one(self, account: str, read: Callable[[Platform, str], Awaitable[T]]) -> Outcome[T]:
+        as_of_ns = int(self._clock() * 1_000_000_000)
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                value = await read(self._platforms[account], account)
+        except TimeoutError:
+            error: ServiceError = UpstreamTimeoutError(
+                f"The platform did not answer within {self._deadline_s:g} s.", account=account
+            )
+        except TaskNotFoundError as exc:
+            self._book.answered(account, as_of_ns)
+            return Outcome(account, as_of_ns, None, exc)
+        except ServiceError as exc:
+            error = exc
+        else:
+            self._book.answered(account, as_of_ns)
+            return Outcome(account, as_of_ns, value, None)
+        self._book.failed(account, error)
+        return Outcome(account, as_of_ns, None, error)
+
+
+def first_failure(outcomes: Iterable[Outcome[T]]) -> ServiceError | None:
+    """Return the failure to tell when nothing was found: the only one, or one that names all."""
+    failed = [outcome for outcome in outcomes if outcome.error is not None]
+    if not failed:
+        return None
+    if len(failed) == 1:
+        return failed[0].error
+    told = ", ".join(f"{each.account} ({each.error.slug})" for each in failed if each.error)
+    waits = [each.error.retry_after_s for each in failed if each.error]
+    return UpstreamUnavailableError(
+        f"No account could be asked: {told}.",
+        retry_after_s=min((wait for wait in waits if wait is not None), default=_RETRY_AFTER_S),
+    )
+
+
+def refuse_failures(outcomes: Sequence[Outcome[T]], *, partial: bool) -> None:
+    """Let a partial answer pass, and an empty one never.
+
+    Raises:
+        ServiceError: every account failed.
+        UpstreamUnavailableError: some failed, and `partial` is not allowed.
+    """
+    failed = [outcome for outcome in outcomes if outcome.error is not None]
+    if not failed or (partial and len(failed) < len(outcomes)):
+        return
+    failure = first_failure(failed)
+    if len(failed) == len(outcomes) and failure is not None:
+        raise failure
+    told = ", ".join(outcome.account for outcome in failed)
+    raise UpstreamUnavailableError(
+        f"Not every account answered, and partial=deny was asked: {told}.",
+        retry_after_s=_RETRY_AFTER_S,
+        account=failed[0].account,
+    )

@@ -1,0 +1,198 @@
+"""Every value an operator may set: typed, bounded, its unit in its name; frozen once read."""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "TASKGATE_"
+_ALIAS = re.compile(r"[a-z0-9-]{1,32}")
+
+
+class SettingsError(Exception):
+    """The configuration is wrong; the text names each variable and what is allowed."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether `host` can only be this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url.strip())
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be a data-centre URL such as https://eu2-cloud.acronis.com")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("must hold no credentials, query or fragment")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ValueError("must be https; http is allowed for loopback hosts only")
+    return url.strip().rstrip("/")
+
+
+class AccountSettings(_Section):
+    """One account of the platform: where it lives and who we are there."""
+
+    url: Annotated[str, AfterValidator(_origin)]
+    client_id: Annotated[str, Field(min_length=1)]
+    client_secret: SecretStr | None = None
+    client_secret_file: Path | None = None
+    tenant: UUID | None = None
+
+    @model_validator(mode="after")
+    def _one_secret(self) -> "AccountSettings":
+        if (self.client_secret is None) == (self.client_secret_file is None):
+            raise ValueError("needs CLIENT_SECRET or CLIENT_SECRET_FILE, one of them")
+        self.secret()
+        return self
+
+    def secret(self) -> str:
+        """Return the client secret as it is now: a file is read again at each call.
+
+        Raises:
+            ValueError: the file can't be read, or the secret is empty.
+        """
+        return _secret("CLIENT_SECRET", self.client_secret, self.client_secret_file)
+
+
+def _secret(name: str, value: SecretStr | None, path: Path | None) -> str:
+    if path is None:
+        secret = value.get_secret_value() if value else ""
+    else:
+        try:
+            secret = path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as exc:
+            raise ValueError(f"{name}_FILE can't be read: {path}: {type(exc).__name__}") from exc
+    if not secret:
+        raise ValueError(f"{name} is empty")
+    return secret
+
+
+class CacheSettings(_Section):
+    """How much is kept and for how long; contract section 6."""
+
+    max_bytes: Annotated[int, Field(ge=1_048_576)] = 268_435_456
+    ttl_unfinished_s: Annotated[float, Field(ge=1, le=3600)] = 10
+    ttl_finished_s: Annotated[float, Field(ge=1, le=86_400)] = 60
+    ttl_item_finished_s: Annotated[float, Field(ge=1, le=604_800)] = 3600
+    ttl_not_found_s: Annotated[float, Field(ge=0, le=3600)] = 5
+    ttl_error_s: Annotated[float, Field(ge=0, le=60)] = 2
+
+
+class UpstreamSettings(_Section):
+    """How the platform is asked, for each account."""
+
+    timeout_s: Annotated[float, Field(gt=0, le=600)] = 60
+    deadline_s: Annotated[float, Field(gt=0, le=900)] | None = None
+    page_size_max: Annotated[int, Field(ge=1, le=10_000)] = 1000
+    scan_pages_max: Annotated[int, Field(ge=1, le=1000)] = 10
+
+    @property
+    def answer_deadline_s(self) -> float:
+        """Total time for one answer, retries included: 1.5 x the timeout unless set."""
+        return self.deadline_s or 1.5 * self.timeout_s
+
+
+class Settings(BaseSettings):
+    """The whole configuration; `load()` reads it from the environment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+    )
+
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    accounts: Mapping[str, AccountSettings] = Field(default_factory=dict)
+    auth: Literal["required", "off"] = "required"
+    cache: CacheSettings = CacheSettings()
+    upstream: UpstreamSettings = UpstreamSettings()
+    cursor_secret: SecretStr | None = None
+    cursor_secret_file: Path | None = None
+    log_format: Literal["auto", "json", "console"] = "auto"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    docs: Literal["on", "off"] = "on"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Settings":
+        for alias in self.accounts:
+            if not _ALIAS.fullmatch(alias):
+                raise ValueError(f"ACCOUNTS__{alias.upper()}: an alias is [a-z0-9-]{{1,32}}")
+        if self.cursor_secret is not None and self.cursor_secret_file is not None:
+            raise ValueError("CURSOR_SECRET and CURSOR_SECRET_FILE exclude each other")
+        self.cursor_key()
+        return self
+
+    def cursor_key(self) -> bytes | None:
+        """Return the secret that signs cursors, or None when each process makes its own."""
+        if self.cursor_secret is None and self.cursor_secret_file is None:
+            return None
+        return _secret("CURSOR_SECRET", self.cursor_secret, self.cursor_secret_file).encode()
+
+
+def load(**overrides: object) -> Settings:
+    """Read the settings from the environment and `.env`; `overrides` win.
+
+    Raises:
+        SettingsError: a value is wrong; each line names its variable.
+    """
+    try:
+        return Settings.model_validate(Settings(**overrides))  # type: ignore[arg-type]
+    except ValidationError as exc:
+        raise SettingsError("\n".join(_sentence(error) for error in exc.errors())) from None
+
+
+def _sentence(error: ErrorDetails) -> str:
+    location = error["loc"]
+    variable = PREFIX + "__".join(str(part).upper() for part in location)
+    reason = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        return f"{variable} is not a setting"
+    if error["type"] == "missing":
+        return f"{variable} is required"
+    if not location:
+        return PREFIX + reason
+    return f"{variable}: {reason}"
+
+
+def strangers(names: Iterable[str] | None = None) -> dict[str, str | None]:
+    """Find variables with our prefix that are no setting, each with the name probably meant.
+
+    Looks at the environment unless told which `names`.
+
+    They don't stop the start: Kubernetes injects such names for a Service called `taskgate`.
+    """
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    found: dict[str, str | None] = {}
+    for name in map(str.upper, os.environ if names is None else names):  # noqa: TID251  # here
+        if name.startswith(PREFIX) and name.split("__")[0] not in known:
+            found[name] = next(iter(get_close_matches(name, known, 1)), None)
+    return found
