@@ -1,0 +1,96 @@
+"""One attempt on the wire: read to its end, timed, and told to whoever listens."""
+
+from collections.abc import Callable
+
+import httpx
+from typing_extensions import override
+
+from app.errors import UpstreamInvalidResponseError
+from app.platform.events import Endpoint, Listen, Outcome, UpstreamCalled
+
+
+def extensions(endpoint: Endpoint, *, deadline: float) -> dict[str, object]:
+    """Return what our transports need to know of a request; httpx hands it through to them.
+
+    `deadline` is a time on the monotonic clock.
+    """
+    return {"endpoint": endpoint, "deadline": deadline}
+
+
+class Attempts(httpx.AsyncBaseTransport):
+    """The innermost transport of ours: answers come out of it whole or not at all.
+
+    Bodies are read here, not in the client, so that a connection is free again before anything
+    waits, and so that `Retrying` outside can tell "no answer" (an httpx error) from "half an
+    answer" (ours, never retried).
+
+    Raises:
+        UpstreamInvalidResponseError: the body ended early or could not be decompressed.
+        httpx.TransportError: no answer came.
+    """
+
+    def __init__(
+        self,
+        wire: httpx.AsyncBaseTransport,
+        *,
+        account: str,
+        monotonic: Callable[[], float],
+        listen: Listen,
+    ) -> None:
+        self._wire = wire
+        self._account = account
+        self._monotonic = monotonic
+        self._listen = listen
+
+    @override
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        begun = self._monotonic()
+        try:
+            response = await self._wire.handle_async_request(request)
+            await self._read(response)
+        except httpx.TimeoutException:
+            self._tell(request, "timeout", begun)
+            raise
+        except httpx.TransportError:
+            self._tell(request, "unreachable", begun)
+            raise
+        except UpstreamInvalidResponseError:
+            self._tell(request, "invalid", begun)
+            raise
+        self._tell(request, outcome_of(response), begun)
+        return response
+
+    async def _read(self, response: httpx.Response) -> None:
+        try:
+            await response.aread()
+        except (httpx.NetworkError, httpx.ProtocolError, httpx.DecodingError) as error:
+            raise UpstreamInvalidResponseError(
+                "The platform's answer was cut short.", account=self._account
+            ) from error
+        finally:
+            await response.aclose()
+
+    def _tell(self, request: httpx.Request, outcome: Outcome, begun: float) -> None:
+        endpoint = request.extensions["endpoint"]
+        seconds = self._monotonic() - begun
+        self._listen(UpstreamCalled(self._account, endpoint, outcome, seconds))
+
+    @override
+    async def aclose(self) -> None:
+        await self._wire.aclose()
+
+
+def outcome_of(response: httpx.Response) -> Outcome:
+    """Class an answer that was read; a success that is no JSON object by its ends is invalid."""
+    status = response.status_code
+    if status == httpx.codes.TOO_MANY_REQUESTS:
+        return "429"
+    if response.is_success:
+        body = response.content
+        # Only the ends are looked at: enough for HTML, an empty body and one cut short, and
+        # nothing beside the real decoding, which comes later.
+        whole = body[:64].lstrip()[:1] == b"{" and body[-64:].rstrip()[-1:] == b"}"
+        return "2xx" if whole else "invalid"
+    if response.is_redirect or status < httpx.codes.BAD_REQUEST:
+        return "3xx"
+    return "4xx" if status < httpx.codes.INTERNAL_SERVER_ERROR else "5xx"
