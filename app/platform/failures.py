@@ -1,0 +1,149 @@
+"""What httpx exceptions and the platform's status codes mean in our own errors.
+
+Details are sentences for callers: nothing of the platform's body, no address, no header.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+import httpx
+
+from app.errors import (
+    UpstreamAuthFailedError,
+    UpstreamError,
+    UpstreamFacts,
+    UpstreamFailedError,
+    UpstreamInvalidResponseError,
+    UpstreamThrottledError,
+    UpstreamTimeoutError,
+    UpstreamUnavailableError,
+)
+from app.platform.wire import read_refusal
+
+# Said to callers when the platform names no time of its own.
+RETRY_AFTER_S: Final = 5.0
+# A platform that asks for more than an hour is not believed.
+RETRY_AFTER_MAX_S: Final = 3600.0
+# A code and a request id go out to callers: short words pass, texts don't.
+_WORD = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+
+
+@asynccontextmanager
+async def answering(account: str, *, deadline_s: float) -> AsyncGenerator[None]:
+    """Bound what stands inside by `deadline_s` and turn exceptions of httpx into ours.
+
+    Cancellation from outside passes, so a caller may put a shorter time over a longer piece
+    of work with `asyncio.timeout`.
+
+    Raises:
+        UpstreamTimeoutError: the deadline passed, or one of httpx's own times did.
+        UpstreamUnavailableError: nothing answered.
+    """
+    try:
+        async with asyncio.timeout(deadline_s):
+            yield
+    except (TimeoutError, httpx.TimeoutException) as error:
+        raise UpstreamTimeoutError(
+            "The platform did not answer in time.", account=account
+        ) from error
+    except httpx.TransportError as error:
+        raise UpstreamUnavailableError(
+            "The platform could not be reached.", retry_after_s=RETRY_AFTER_S, account=account
+        ) from error
+
+
+def refusal(response: httpx.Response, *, account: str, now: float) -> UpstreamError:
+    """Return our error for an answer of the API that is no success; `now` is Unix seconds."""
+    status = response.status_code
+    facts = facts_of(response)
+    wait_s = retry_after_s(response, now)
+    match status:
+        case 401 | 403:
+            return UpstreamAuthFailedError(
+                "The platform refused the credentials of this account.",
+                account=account,
+                upstream=facts,
+            )
+        case 429:
+            return UpstreamThrottledError(
+                "The platform asked to slow down.",
+                retry_after_s=RETRY_AFTER_S if wait_s is None else wait_s,
+                account=account,
+                upstream=facts,
+            )
+        case 503 if wait_s is not None:
+            return UpstreamUnavailableError(
+                "The platform is not available for a while.",
+                retry_after_s=wait_s,
+                account=account,
+                upstream=facts,
+            )
+        case _ if status < httpx.codes.BAD_REQUEST:
+            return UpstreamInvalidResponseError(
+                "The platform answered with a redirect where tasks belong.",
+                account=account,
+                upstream=facts,
+            )
+        case _ if status < httpx.codes.INTERNAL_SERVER_ERROR:
+            return UpstreamFailedError(
+                f"The platform refused what it was asked, with status {status}.",
+                account=account,
+                upstream=facts,
+            )
+    return UpstreamFailedError(
+        f"The platform failed with status {status}.", account=account, upstream=facts
+    )
+
+
+def token_refusal(response: httpx.Response, *, account: str, now: float) -> UpstreamError:
+    """Return our error for an answer of the token endpoint that is no success (P§2.5)."""
+    status = response.status_code
+    if status in {400, 401, 403}:
+        # The request is ours and always the same, so a 400 too speaks of the credentials.
+        return UpstreamAuthFailedError(
+            "The token endpoint of the platform refused the credentials of this account.",
+            account=account,
+            upstream=facts_of(response),
+        )
+    if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        wait_s = retry_after_s(response, now)
+        return UpstreamUnavailableError(
+            f"The token endpoint of the platform failed with status {status}.",
+            retry_after_s=RETRY_AFTER_S if wait_s is None else wait_s,
+            account=account,
+            upstream=facts_of(response),
+        )
+    return refusal(response, account=account, now=now)
+
+
+def facts_of(response: httpx.Response) -> UpstreamFacts:
+    """Return what may be told of a refusal; codes and ids that are no plain words are left out."""
+    return UpstreamFacts(
+        status=response.status_code,
+        code=_word(read_refusal(response.content, response.status_code).code),
+        request_id=_word(response.headers.get("X-Request-Id")),
+    )
+
+
+def _word(text: str | None) -> str | None:
+    return text if text is not None and _WORD.fullmatch(text) else None
+
+
+def retry_after_s(response: httpx.Response, now: float) -> float | None:
+    """Return the seconds that `Retry-After` asks for, 0 to an hour, or None without a sane one.
+
+    Whole seconds or an HTTP date (RFC 9110 section 10.2.3; P§13: both occur).
+    """
+    text = response.headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text), RETRY_AFTER_MAX_S)
+    try:
+        at = parsedate_to_datetime(text).replace(tzinfo=UTC).timestamp()
+    except (ValueError, OverflowError):
+        return None
+    return min(max(0.0, at - now), RETRY_AFTER_MAX_S)
