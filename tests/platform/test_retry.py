@@ -1,0 +1,195 @@
+"""Rules of asking the platform again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+from typing_extensions import override
+
+from app.errors import UpstreamInvalidResponseError, UpstreamUnavailableError
+from app.platform.attempt import extensions
+from app.platform.events import Event, RetryScheduled
+from app.platform.retry import Retrying
+from tests.support.platform import UNIX, FakeTime
+from tests.support.upstream import CutStream
+
+Step = int | httpx.Response | Exception
+
+
+@dataclass
+class Script(httpx.AsyncBaseTransport):
+    """Answers with one step after the other."""
+
+    steps: Sequence[Step]
+    sent: int = 0
+    closed: bool = False
+
+    @override
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        step = self.steps[self.sent]
+        self.sent += 1
+        if isinstance(step, Exception):
+            raise step
+        return httpx.Response(step, content=b"") if isinstance(step, int) else step
+
+    @override
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class Trial:
+    """One request through `Retrying`; every draw is one half."""
+
+    script: Script
+    time: FakeTime = field(default_factory=FakeTime)
+    told: list[Event] = field(default_factory=list)
+
+    async def ask(self, deadline: float = 90.0) -> httpx.Response:
+        """Send the request."""
+        retrying = Retrying(
+            self.script,
+            account="eu2",
+            clock=self.time.clock,
+            monotonic=self.time.monotonic,
+            sleep=self.time.sleep,
+            rand=lambda: 0.5,
+            listen=self.told.append,
+        )
+        facts = extensions("tasks", deadline=deadline)
+        request = httpx.Request("GET", "https://platform/", extensions=facts)
+        response = await retrying.handle_async_request(request)
+        await retrying.aclose()
+        return response
+
+
+def trial(*steps: Step) -> Trial:
+    """Return a trial whose attempts end like this."""
+    return Trial(Script(steps))
+
+
+def asking_to_wait(status: int, value: str) -> httpx.Response:
+    """Return an answer with a Retry-After."""
+    return httpx.Response(status, headers={"Retry-After": value}, content=b"")
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+async def test_server_errors(status: int) -> None:
+    """A 500, 502, 503 or 504 is retried twice, after up to 1 s and up to 2 s, and then told."""
+    asked = trial(status, status, status)
+    response = await asked.ask()
+
+    assert response.status_code == status
+    assert asked.time.slept == [0.5, 1.0]
+    assert asked.told == [
+        RetryScheduled("eu2", "tasks", 1, "5xx", 0.5),
+        RetryScheduled("eu2", "tasks", 2, "5xx", 1.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        httpx.ConnectError("refused"),
+        httpx.ReadError("reset"),
+        httpx.WriteError("reset"),
+        httpx.RemoteProtocolError("Server disconnected without sending a response."),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_connection_errors(error: Exception) -> None:
+    """A connection that fails before an answer is retried; the next answer counts."""
+    asked = trial(error, error, 200)
+    response = await asked.ask()
+
+    assert response.status_code == 200
+    assert asked.told[0] == RetryScheduled("eu2", "tasks", 1, "unreachable", 0.5)
+
+
+async def test_connection_error_thrice() -> None:
+    """The third failure in a row is the answer."""
+    asked = trial(*3 * [httpx.ConnectError("refused")])
+    with pytest.raises(httpx.ConnectError):
+        await asked.ask()
+
+    assert asked.script.sent == 3
+
+
+@pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 429, 501])
+async def test_never_retried(status: int) -> None:
+    """No other status is retried, 429 least of all."""
+    asked = trial(asking_to_wait(status, "1"))
+    response = await asked.ask()
+
+    assert response.status_code == status
+    assert asked.time.slept == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        httpx.ConnectTimeout(""),
+        httpx.ReadTimeout(""),
+        httpx.PoolTimeout(""),
+        UpstreamInvalidResponseError("Cut."),
+        UpstreamUnavailableError("Open."),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_errors_never_retried(error: Exception) -> None:
+    """Time-outs have cost their time, and an error of ours from inside is final."""
+    asked = trial(error)
+    with pytest.raises(type(error)):
+        await asked.ask()
+
+    assert asked.script.sent == 1
+
+
+@pytest.mark.parametrize(
+    "value",
+    [pytest.param("7", id="seconds"), pytest.param("Fri, 15 Jan 2027 08:00:07 GMT", id="date")],
+)
+async def test_retry_after(value: str) -> None:
+    """Retry-After is waited for, as seconds or as a date, before the jitter."""
+    assert UNIX == 1_800_000_000  # 2027-01-15T08:00:00Z
+    asked = trial(asking_to_wait(503, value), 200)
+    response = await asked.ask()
+
+    assert response.status_code == 200
+    assert asked.time.slept == [7.5]
+
+
+async def test_retry_after_past_the_deadline() -> None:
+    """A wait that would pass the deadline is not begun: the failure is the answer, at once."""
+    asked = trial(asking_to_wait(503, "90"))
+    response = await asked.ask(deadline=90.0)
+
+    assert response.headers["Retry-After"] == "90"
+    assert asked.time.slept == []
+
+
+async def test_connection_error_at_the_deadline() -> None:
+    """Connection errors obey the deadline too."""
+    asked = trial(httpx.ConnectError("refused"))
+    with pytest.raises(httpx.ConnectError):
+        await asked.ask(deadline=0.4)
+
+    assert asked.script.sent == 1
+
+
+async def test_bodies_are_closed() -> None:
+    """The body of a failed attempt is closed, so its connection is free before the wait."""
+    stream = CutStream(b"")
+    asked = trial(httpx.Response(502, stream=stream), 200)
+    await asked.ask()
+
+    assert stream.closed
+
+
+async def test_close() -> None:
+    """Closing reaches the transport inside."""
+    asked = trial(200)
+    await asked.ask()
+
+    assert asked.script.closed
