@@ -1,0 +1,150 @@
+"""One token per account: ahead of its expiry, one request at a time, once anew on a 401."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+import httpx
+from typing_extensions import override
+
+from app.errors import UpstreamError
+from app.platform.events import Listen, TokenRefreshed, TokenRefreshFailed
+from app.platform.grant import Grant
+
+# A token is renewed behind from a point drawn between these parts of its life, so that
+# replicas started together don't renew together.
+RENEW_FROM, RENEW_TO = 0.80, 0.88
+# It is not sent in its last two minutes, because a call begun with it may be retried for as
+# long as the deadline (90 s by default); of a short life that is the last tenth.
+MARGIN_S, MARGIN_PART = 120.0, 0.10
+# Wait after a renewal that failed, doubling, while the old token still serves.
+BACKOFF_S, BACKOFF_MAX_S = 1.0, 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token in use; times are on the monotonic clock, generations count from 1."""
+
+    bearer: str = field(repr=False)
+    generation: int
+    renew_at: float
+    unusable_at: float
+
+
+class Tokens:
+    """Keeps the token of one account.
+
+    Requests for a token run in a task of their own: all who need one wait for the same, and
+    one who leaves takes nothing from the others. `ask` fetches a grant and brings its own
+    deadline. Nothing runs by timer: the next use notices that a renewal is due, and an idle
+    service asks for nothing.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[], Awaitable[Grant]],
+        *,
+        account: str,
+        monotonic: Callable[[], float],
+        rand: Callable[[], float],
+        listen: Listen,
+    ) -> None:
+        self._ask = ask
+        self._account = account
+        self._monotonic = monotonic
+        self._rand = rand
+        self._listen = listen
+        self._held: Token | None = None
+        self._generation = 0
+        self._renewal: asyncio.Task[Token] | None = None
+        self._backoff_s = BACKOFF_S
+        self._renew_not_before = 0.0
+
+    async def current(self) -> Token:
+        """Return a token that is not about to expire; start its renewal behind when due.
+
+        Raises:
+            UpstreamError: there is none, and none could be had.
+        """
+        now = self._monotonic()
+        held = self._held
+        if held is None or now >= held.unusable_at:
+            return await asyncio.shield(self._renewing())
+        if now >= max(held.renew_at, self._renew_not_before):
+            _ = self._renewing()  # behind: nobody awaits it
+        return held
+
+    async def instead_of(self, refused: Token) -> Token:
+        """Return a token younger than one that the platform refused.
+
+        However many calls were refused with one generation, the first of them drops it and
+        the others find its successor or the request for it (P§2.2: a 401 may come early).
+
+        Raises:
+            UpstreamError: as `current`.
+        """
+        if self._held is refused:
+            self._held = None
+        return await self.current()
+
+    def _renewing(self) -> "asyncio.Task[Token]":
+        if self._renewal is None:
+            self._renewal = asyncio.create_task(self._renew(), name=f"token {self._account}")
+            self._renewal.add_done_callback(_retrieve)
+        return self._renewal
+
+    async def _renew(self) -> Token:
+        # A life is counted from before the question, so that a slow answer can't stretch it.
+        begun = self._monotonic()
+        try:
+            grant = await self._ask()
+        except UpstreamError as error:
+            self._renew_not_before = self._monotonic() + self._backoff_s
+            self._backoff_s = min(2 * self._backoff_s, BACKOFF_MAX_S)
+            self._listen(TokenRefreshFailed(self._account, error.slug))
+            raise
+        finally:
+            self._renewal = None
+        self._generation += 1
+        self._backoff_s = BACKOFF_S
+        life_s = grant.lifetime_s
+        self._held = Token(
+            grant.bearer,
+            self._generation,
+            renew_at=begun + life_s * (RENEW_FROM + (RENEW_TO - RENEW_FROM) * self._rand()),
+            unusable_at=begun + life_s - min(MARGIN_S, life_s * MARGIN_PART),
+        )
+        self._listen(TokenRefreshed(self._account, self._generation, life_s))
+        return self._held
+
+    async def aclose(self) -> None:
+        """End a renewal that still runs; who waits for it is cancelled with it."""
+        if self._renewal is not None:
+            self._renewal.cancel()
+            await asyncio.wait({self._renewal})
+            self._renewal = None
+
+
+def _retrieve(renewal: "asyncio.Task[Token]") -> None:
+    # A failure behind was told to the listener; asyncio need not say that nobody fetched it.
+    if not renewal.cancelled():
+        renewal.exception()
+
+
+class TokenAuth(httpx.Auth):
+    """Puts the token on a request; on a 401 takes a new one and asks once more, then gives up."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+
+    @override
+    async def async_auth_flow(
+        self, request: httpx.Request
+    ) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        token = await self._tokens.current()
+        request.headers["Authorization"] = f"Bearer {token.bearer}"
+        response = yield request
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            token = await self._tokens.instead_of(token)
+            request.headers["Authorization"] = f"Bearer {token.bearer}"
+            yield request

@@ -1,0 +1,196 @@
+"""Rules of keeping one token per account."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import anyio
+import pytest
+
+from app.errors import UpstreamUnavailableError
+from app.platform.events import Event, TokenRefreshed, TokenRefreshFailed
+from app.platform.grant import Grant
+from app.platform.token import Tokens
+from tests.support.platform import FakeTime
+
+
+class Endpoint:
+    """Issues tokens that live 1,000 s; fails while `down`, waits while `gate` is cleared."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.down = False
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def ask(self) -> Grant:
+        """Return the next token."""
+        self.asked += 1
+        await self.gate.wait()
+        if self.down:
+            raise UpstreamUnavailableError("Down.", account="eu2")
+        return Grant(f"secret-{self.asked}", 1000.0)
+
+
+class Keeping:
+    """Tokens with all that surrounds them."""
+
+    def __init__(self, rand: Callable[[], float] = lambda: 0.5) -> None:
+        self.endpoint = Endpoint()
+        self.time = FakeTime()
+        self.told: list[Event] = []
+        ask: Callable[[], Awaitable[Grant]] = self.endpoint.ask
+        self.tokens = Tokens(
+            ask,
+            account="eu2",
+            monotonic=self.time.monotonic,
+            rand=rand,
+            listen=self.told.append,
+        )
+
+    async def generation_at(self, seconds: float) -> int:
+        """Use a token at a time, let what it started finish, and say which it was."""
+        self.time.now = seconds
+        token = await self.tokens.current()
+        await anyio.wait_all_tasks_blocked()
+        return token.generation
+
+
+async def test_one_request() -> None:
+    """However many need a token at once, one is asked for."""
+    keeping = Keeping()
+    keeping.endpoint.gate.clear()
+    async with asyncio.TaskGroup() as group:
+        uses = [group.create_task(keeping.tokens.current()) for _ in range(50)]
+        await anyio.wait_all_tasks_blocked()
+        keeping.endpoint.gate.set()
+
+    assert {use.result().bearer for use in uses} == {"secret-1"}
+    assert keeping.endpoint.asked == 1
+    assert keeping.told == [TokenRefreshed("eu2", 1, 1000.0)]
+
+
+async def test_leaving_caller() -> None:
+    """A caller that leaves takes the token from nobody."""
+    keeping = Keeping()
+    keeping.endpoint.gate.clear()
+    first = asyncio.create_task(keeping.tokens.current())
+    second = asyncio.create_task(keeping.tokens.current())
+    await anyio.wait_all_tasks_blocked()
+    first.cancel()
+    await asyncio.wait({first})
+    keeping.endpoint.gate.set()
+
+    assert (await second).generation == 1
+    assert first.cancelled()
+    assert keeping.endpoint.asked == 1
+
+
+@pytest.mark.parametrize(
+    ("draw", "before", "after"),
+    [pytest.param(0.0, 799, 800, id="earliest"), pytest.param(1.0, 879, 880, id="latest")],
+)
+async def test_renewed_behind(draw: float, before: float, after: float) -> None:
+    """A token is renewed between 80 and 88 % of its life, while the old one still serves."""
+    keeping = Keeping(lambda: draw)
+    await keeping.generation_at(0)
+
+    assert await keeping.generation_at(before) == 1
+    assert keeping.endpoint.asked == 1
+    assert await keeping.generation_at(after) == 1
+    assert keeping.endpoint.asked == 2
+    assert await keeping.generation_at(after) == 2
+
+
+async def test_renewal_that_fails() -> None:
+    """A renewal that fails is tried again after 1, 2, 4 … s of use, and harms no one meanwhile."""
+    keeping = Keeping()
+    await keeping.generation_at(0)
+    keeping.endpoint.down = True
+    times = [850, 850.5, 851, 852, 853, 855, 857]
+    asked = []
+    for at in times:
+        assert await keeping.generation_at(at) == 1
+        asked.append(keeping.endpoint.asked)
+
+    assert asked == [2, 2, 3, 3, 4, 4, 5]
+    assert keeping.told[1:] == 4 * [TokenRefreshFailed("eu2", "upstream-unavailable")]
+
+
+async def test_back_off_ends() -> None:
+    """A success ends the back-off: after the next failure it is a second again."""
+    keeping = Keeping()
+    await keeping.generation_at(0)
+    keeping.endpoint.down = True
+    for at in (850, 851, 853):
+        await keeping.generation_at(at)
+    keeping.endpoint.down = False
+    await keeping.generation_at(857)
+    keeping.endpoint.down = True
+    for at in (857 + 850, 857 + 851):
+        await keeping.generation_at(at)
+
+    assert keeping.endpoint.asked == 7
+
+
+@pytest.mark.parametrize("at", [pytest.param(900, id="margin"), pytest.param(5000, id="long ago")])
+async def test_never_sent_when_expired(at: float) -> None:
+    """A token in the last tenth of its life is not used; its successor is waited for."""
+    keeping = Keeping()
+    await keeping.generation_at(0)
+
+    assert await keeping.generation_at(at) == 2
+
+
+async def test_expired_and_no_other() -> None:
+    """When the old token has expired, the failure to get another reaches every caller."""
+    keeping = Keeping()
+    await keeping.generation_at(0)
+    keeping.endpoint.down = True
+    keeping.time.now = 1000
+    results = await asyncio.gather(
+        keeping.tokens.current(), keeping.tokens.current(), return_exceptions=True
+    )
+
+    assert [type(result) for result in results] == 2 * [UpstreamUnavailableError]
+    assert keeping.endpoint.asked == 2
+
+
+async def test_burst_of_refusals() -> None:
+    """Many calls refused with one token cost one new token, early or late."""
+    keeping = Keeping()
+    refused = await keeping.tokens.current()
+    async with asyncio.TaskGroup() as group:
+        early = [group.create_task(keeping.tokens.instead_of(refused)) for _ in range(20)]
+    late = await keeping.tokens.instead_of(refused)
+
+    assert {use.result().generation for use in early} == {2}
+    assert late.generation == 2
+    assert keeping.endpoint.asked == 2
+
+
+async def test_close_ends_a_renewal() -> None:
+    """Closing leaves no task behind."""
+    keeping = Keeping()
+    await keeping.generation_at(0)
+    keeping.endpoint.gate.clear()
+    await keeping.generation_at(850)
+    before = len(asyncio.all_tasks())
+    await keeping.tokens.aclose()
+
+    assert len(asyncio.all_tasks()) == before - 1
+
+
+async def test_close_without_a_renewal() -> None:
+    """Closing when nothing runs is fine, twice too."""
+    keeping = Keeping()
+    await keeping.tokens.aclose()
+    await keeping.tokens.aclose()
+
+    assert keeping.endpoint.asked == 0
+
+
+async def test_repr() -> None:
+    """A token never prints itself."""
+    token = await Keeping().tokens.current()
+
+    assert "secret" not in repr(token)
