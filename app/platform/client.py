@@ -1,0 +1,228 @@
+"""The platform's Task Manager as two questions: pages of tasks, and one task.
+
+::
+
+    PlatformClient    paths, parameters, pages, deadlines
+      TokenAuth         a token on every request; once anew on a 401
+        Retrying          at most two attempts more
+          Attempts          each read to its end and told
+            transport         httpx's pool, or a fake
+
+Requests for a token travel the same stack, with the client's id and secret for `TokenAuth`.
+"""
+
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from typing import Final
+
+import httpx
+
+from app.domain.task import Page, Reading
+from app.errors import TaskNotFoundError, UpstreamInvalidResponseError
+from app.platform.attempt import Attempts, extensions
+from app.platform.events import Endpoint, ItemsRead, Listen
+from app.platform.failures import answering, facts_of, refusal
+from app.platform.grant import TokenEndpoint
+from app.platform.normalise import read_page, read_task
+from app.platform.retry import Retrying
+from app.platform.token import TokenAuth, Tokens
+
+TASKS_PATH: Final = "/api/task_manager/v2/tasks"
+
+# No source says which fields a level of detail returns, and the seed's answer without one lacks
+# `progress`, `executor` and `assignCount` (P§7). The contract shows these and `context`, so lists
+# and single objects ask for everything short of `debug`.
+LOD: Final = ("lod", "full")
+
+# A thousand pages are a million tasks at the usual size, more than an account keeps in its
+# 90 days (P§13), and far more than one answer reads; beyond it the cursor leads nowhere.
+PAGES_MAX: Final = 1000
+
+CONNECT_S: Final = 5.0
+# Requests are a few hundred bytes.
+WRITE_S: Final = 5.0
+# Twice the calls that an account has in flight by default, so that the pool is never what decides
+# whose turn it is. nginx keeps an idle connection for 75 s; ours are let go well before.
+LIMITS: Final = httpx.Limits(
+    max_connections=16, max_keepalive_connections=16, keepalive_expiry=30.0
+)
+
+
+class PlatformClient:
+    """One account of the platform.
+
+    `deadline_s` bounds each page, each single task and each request for a token as a whole:
+    waiting for a token, attempts, waits between them, and the body. For one bound over several
+    pages put `asyncio.timeout` around the loop: cancellation passes at any await, loses no
+    connection and leaves a token request that others wait for.
+
+    `url` is the data centre's (P§1), `tenant` the UUID to narrow the token to (P§2.4), `secret`
+    is called for each token request, so a rotated one is used without a restart. `clock` is Unix
+    time, `monotonic` never goes back; all times are in seconds. Without a `transport` it has a
+    pool of its own, which reads no proxy or certificate variables from the environment.
+
+    Every method raises, each with the account:
+        UpstreamAuthFailedError: the credentials were refused.
+        UpstreamFailedError: the platform failed, also when asked again, or refused the query.
+        UpstreamInvalidResponseError: the answer could not be read.
+        UpstreamThrottledError: the platform asked to slow down.
+        UpstreamTimeoutError: `timeout_s` (reading) or `deadline_s` passed.
+        UpstreamUnavailableError: the platform or its token endpoint is out of reach.
+    """
+
+    def __init__(
+        self,
+        *,
+        account: str,
+        url: str,
+        client_id: str,
+        secret: Callable[[], str],
+        tenant: str | None,
+        transport: httpx.AsyncBaseTransport | None,
+        timeout_s: float,
+        deadline_s: float,
+        page_size_max: int,
+        clock: Callable[[], float],
+        monotonic: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+        rand: Callable[[], float],
+        listen: Listen,
+        version: str,
+    ) -> None:
+        self._account = account
+        self._deadline_s = deadline_s
+        self._page_size_max = page_size_max
+        self._clock = clock
+        self._monotonic = monotonic
+        self._listen = listen
+        wire = transport or httpx.AsyncHTTPTransport(limits=LIMITS, trust_env=False)
+        attempts = Attempts(wire, account=account, monotonic=monotonic, listen=listen)
+        retrying = Retrying(
+            attempts,
+            account=account,
+            clock=clock,
+            monotonic=monotonic,
+            sleep=sleep,
+            rand=rand,
+            listen=listen,
+        )
+        self._http = httpx.AsyncClient(
+            base_url=url,
+            transport=retrying,
+            # Waiting for a connection is queueing; the deadline bounds it.
+            timeout=httpx.Timeout(timeout_s, connect=CONNECT_S, write=WRITE_S, pool=deadline_s),
+            trust_env=False,
+            follow_redirects=False,
+            headers={
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip",
+                "User-Agent": f"Taskgate/{version}",
+            },
+        )
+        endpoint = TokenEndpoint(
+            self._http,
+            account=account,
+            client_id=client_id,
+            secret=secret,
+            tenant=tenant,
+            deadline_s=deadline_s,
+            clock=clock,
+            monotonic=monotonic,
+        )
+        self._tokens = Tokens(
+            endpoint.ask, account=account, monotonic=monotonic, rand=rand, listen=listen
+        )
+        self._auth = TokenAuth(self._tokens)
+
+    async def task_pages(
+        self, params: Sequence[tuple[str, str]], *, limit: int
+    ) -> AsyncGenerator[Page, None]:
+        """Yield pages of tasks, each fetched when it is asked for; stop iterating at will.
+
+        `params` are filters and order, for the first request only: the cursor holds them
+        afterwards (P§8). A page has at most `limit` tasks, and at most `page_size_max`; one may
+        be empty and yet not be the last.
+
+        Raises:
+            UpstreamInvalidResponseError: a cursor came twice, or `PAGES_MAX` pages had no end.
+        """
+        size = [("limit", str(min(limit, self._page_size_max))), LOD]
+        seen: set[str] = set()
+        query = [*params, *size]
+        for _ in range(PAGES_MAX):
+            response = await self._get("tasks", TASKS_PATH, query)
+            readings, after = read_page(response.content, self._account)
+            if after in seen:
+                raise UpstreamInvalidResponseError(
+                    "The platform sent the same cursor twice.", account=self._account
+                )
+            self._tell(readings)
+            yield Page(readings=readings, last=after is None)
+            if after is None:
+                return
+            seen.add(after)
+            query = [*size, ("after", after)]
+        raise UpstreamInvalidResponseError(
+            f"The platform's list has no end after {PAGES_MAX} pages.", account=self._account
+        )
+
+    async def task(self, upstream_id: str) -> Reading:
+        """Return the task with this id, which is decimal digits (P§3); anything else is not found.
+
+        Raises:
+            TaskNotFoundError: the platform has no such task, or doesn't show it.
+        """
+        if not (upstream_id.isascii() and upstream_id.isdigit()):
+            raise TaskNotFoundError("No task has this id.")
+        response = await self._get("task", f"{TASKS_PATH}/{upstream_id}", [LOD])
+        reading = read_task(response.content, self._account)
+        self._tell([reading])
+        return reading
+
+    async def login(self) -> None:
+        """Have a usable token, or say why not; asks for one unless there is one."""
+        async with answering(self._account, deadline_s=self._deadline_s):
+            await self._tokens.current()
+
+    async def aclose(self) -> None:
+        """End a token request that still runs and close the connections."""
+        await self._tokens.aclose()
+        await self._http.aclose()
+
+    async def _get(
+        self, endpoint: Endpoint, path: str, params: Sequence[tuple[str, str]]
+    ) -> httpx.Response:
+        deadline = self._monotonic() + self._deadline_s
+        async with answering(self._account, deadline_s=self._deadline_s):
+            response = await self._http.get(
+                path,
+                params=list(params),
+                auth=self._auth,
+                extensions=extensions(endpoint, deadline=deadline),
+            )
+        if response.is_success:
+            return response
+        if endpoint == "task" and response.status_code == httpx.codes.NOT_FOUND:
+            raise self._not_found(response)
+        raise refusal(response, account=self._account, now=self._clock())
+
+    def _not_found(self, response: httpx.Response) -> Exception:
+        # The platform explains a missing task in JSON (P§12.2). A page of HTML is some front that
+        # doesn't know the path: a wrong address must not look like a task that is gone.
+        if response.content.lstrip()[:1] in {b"", b"{"}:
+            return TaskNotFoundError("No task has this id.")
+        return UpstreamInvalidResponseError(
+            "Not the platform but something before it answered.",
+            account=self._account,
+            upstream=facts_of(response),
+        )
+
+    def _tell(self, readings: Sequence[Reading]) -> None:
+        self._listen(
+            ItemsRead(
+                self._account,
+                len(readings),
+                sum(reading.dropped for reading in readings),
+                Counter(word for reading in readings for word in reading.task.anomalies),
+            )
+        )

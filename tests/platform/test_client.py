@@ -1,0 +1,435 @@
+"""Rules of asking the platform: parameters, pages, tokens, failures, ends."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import anyio
+import httpx
+import pytest
+
+from app.domain.task import Page
+from app.errors import (
+    ServiceError,
+    TaskNotFoundError,
+    UpstreamAuthFailedError,
+    UpstreamFailedError,
+    UpstreamInvalidResponseError,
+    UpstreamThrottledError,
+    UpstreamTimeoutError,
+    UpstreamUnavailableError,
+)
+from app.platform.client import PAGES_MAX, PlatformClient
+from app.platform.events import (
+    ItemsRead,
+    RetryScheduled,
+    TokenRefreshed,
+    TokenRefreshFailed,
+    UpstreamCalled,
+)
+from tests.support.platform import world
+from tests.support.upstream import FakeUpstream, a_task
+
+TENANT = "6b1f0c0e-3f5b-4c5a-9d0e-0f6f6a2f6d11"
+HTML = "<html><head><title>502 Bad Gateway</title></head></html>"
+
+
+def stocked(count: int = 5) -> FakeUpstream:
+    """Return a platform with tasks 1 to `count`."""
+    return FakeUpstream(tasks=[a_task(number) for number in range(1, count + 1)])
+
+
+async def walk(
+    client: PlatformClient, *params: tuple[str, str], limit: int = 2
+) -> list[list[int | None]]:
+    """Return the numbers of all tasks, page by page."""
+    return [numbers(page) async for page in client.task_pages(params, limit=limit)]
+
+
+def numbers(page: Page) -> list[int | None]:
+    """Return the numbers of a page's tasks."""
+    return [reading.number for reading in page.readings]
+
+
+def sent(upstream: FakeUpstream, path: str) -> list[Sequence[tuple[str, str]]]:
+    """Return the parameters of each request to a path."""
+    return [
+        request.url.params.multi_items()
+        for request in upstream.requests
+        if request.url.path.endswith(path)
+    ]
+
+
+async def test_pages() -> None:
+    """A walk yields all pages in order, and the last says so."""
+    here = world(upstream=stocked())
+    pages = [page async for page in here.client.task_pages([("order", "desc(id)")], limit=2)]
+
+    assert [numbers(page) for page in pages] == [[5, 4], [3, 2], [1]]
+    assert [page.last for page in pages] == [False, False, True]
+
+
+async def test_parameters() -> None:
+    """Filters and order go with the first request only; limit and lod with every one (P§8)."""
+    here = world(upstream=stocked(3))
+    params = [("order", "asc(id)"), ("state", "completed"), ("state", "paused")]
+    params.append(("enqueuedAt", "ge(2026-01-01T00:00:00.1Z)"))
+    await walk(here.client, *params)
+    first, second = sent(here.upstream, "/tasks")
+
+    assert first == [*params, ("limit", "2"), ("lod", "full")]
+    assert [name for name, _ in second] == ["limit", "lod", "after"]
+
+
+async def test_cursors_are_encoded() -> None:
+    """A cursor's `+`, `/` and `=` are percent-encoded (P§8)."""
+    here = world()
+    page = {"items": [], "paging": {"cursors": {"after": "a+/=="}}}
+    here.upstream.fail_next(200, body=page, path="/tasks")
+    here.upstream.fail_next(200, body={"items": []}, path="/tasks")
+    await walk(here.client)
+
+    assert b"after=a%2B%2F%3D%3D" in here.upstream.requests[-1].url.raw_path
+
+
+async def test_page_size() -> None:
+    """No request asks for more than `page_size_max`; a larger limit takes several calls."""
+    here = world(upstream=stocked(), page_size_max=3)
+
+    assert await walk(here.client, limit=1000) == [[1, 2, 3], [4, 5]]
+    assert ("limit", "3") in sent(here.upstream, "/tasks")[0]
+
+
+async def test_stopping() -> None:
+    """A caller that stops iterating costs no further call."""
+    here = world(upstream=stocked())
+    async for _ in here.client.task_pages([], limit=2):
+        break
+
+    assert here.upstream.calls("/tasks") == 1
+
+
+async def test_empty_page_within() -> None:
+    """An empty page with a new cursor is a page like any other."""
+    here = world(upstream=stocked(1))
+    page = {"items": [], "paging": {"cursors": {"after": "W10="}}}
+    here.upstream.fail_next(200, body=page, path="/tasks")
+    here.upstream.fail_next(200, body={"items": [a_task(1)]}, path="/tasks")
+
+    assert await walk(here.client) == [[], [1]]
+
+
+async def test_repeated_cursor() -> None:
+    """A cursor that comes twice ends the walk with an error, not with a short list."""
+    here = world()
+    page = {"items": [a_task(1)], "paging": {"cursors": {"after": "same"}}}
+    here.upstream.fail_next(200, body=page, path="/tasks", times=99)
+
+    with pytest.raises(UpstreamInvalidResponseError):
+        await walk(here.client)
+    assert here.upstream.calls("/tasks") == 2
+
+
+async def test_pages_without_end() -> None:
+    """A list of ever new cursors is given up after a bounded number of pages."""
+    here = world()
+    for number in range(PAGES_MAX + 1):
+        page = {"items": [], "paging": {"cursors": {"after": str(number)}}}
+        here.upstream.fail_next(200, body=page, path="/tasks")
+
+    with pytest.raises(UpstreamInvalidResponseError):
+        await walk(here.client)
+    assert here.upstream.calls("/tasks") == PAGES_MAX
+
+
+async def test_items_are_told() -> None:
+    """What was read is told: how many, and how many of them are odd in which way."""
+    here = world(upstream=stocked(2))
+    here.upstream.tasks[0]["state"] = "dreaming"
+    here.upstream.tasks[1]["queue"] = 7
+    await walk(here.client)
+    await here.client.task("1")
+
+    assert here.heard(ItemsRead) == [
+        ItemsRead("eu2", 2, 1, {"unknown_state": 1}),
+        ItemsRead("eu2", 1, 0, {"unknown_state": 1}),
+    ]
+
+
+async def test_task() -> None:
+    """One task is asked for by its digits, in full."""
+    here = world(upstream=FakeUpstream(tasks=[a_task(944455285181775873)]))
+    reading = await here.client.task("944455285181775873")
+
+    assert reading.number == 944455285181775873
+    assert sent(here.upstream, "/tasks/944455285181775873") == [[("lod", "full")]]
+
+
+@pytest.mark.parametrize("upstream_id", ["", "-1", "1/../2", "²", "1?a=b", "38045860-8901"])
+async def test_no_digits(upstream_id: str) -> None:
+    """What is no id is not found, and the platform isn't asked."""
+    here = world()
+    with pytest.raises(TaskNotFoundError):
+        await here.client.task(upstream_id)
+
+    assert here.upstream.requests == []
+
+
+async def test_not_found() -> None:
+    """A missing task is told without a word about where it was looked for."""
+    here = world()
+    with pytest.raises(TaskNotFoundError) as caught:
+        await here.client.task("7")
+
+    assert "eu2" not in caught.value.detail
+    assert caught.value.account is None
+
+
+async def test_not_found_by_a_front() -> None:
+    """A 404 of something before the platform does not look like a task that is gone."""
+    here = world(upstream=stocked(1))
+    here.upstream.fail_next(404, body=HTML, path="/tasks/1")
+
+    with pytest.raises(UpstreamInvalidResponseError):
+        await here.client.task("1")
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "error"),
+    [
+        pytest.param(302, {"Location": "/login"}, UpstreamInvalidResponseError, id="redirect"),
+        pytest.param(400, {}, UpstreamFailedError, id="refused query"),
+        pytest.param(403, {}, UpstreamAuthFailedError, id="no right"),
+        pytest.param(404, {}, UpstreamFailedError, id="no list"),
+        pytest.param(429, {"Retry-After": "9"}, UpstreamThrottledError, id="throttled"),
+    ],
+)
+async def test_refused_at_once(
+    status: int, headers: dict[str, str], error: type[ServiceError]
+) -> None:
+    """A refusal is told at once, with the account; a redirect is never followed."""
+    here = world()
+    here.upstream.fail_next(status, headers=headers, path="/tasks")
+    with pytest.raises(error) as caught:
+        await walk(here.client)
+
+    assert caught.value.account == "eu2"
+    assert here.upstream.calls("/tasks") == 1
+    assert len(here.upstream.requests) == 2
+
+
+async def test_failure_after_retries() -> None:
+    """A 5xx is told after three attempts, with what the platform said of it."""
+    here = world()
+    here.upstream.fail_next(500, body={"code": "Broken"}, path="/tasks", times=3)
+    with pytest.raises(UpstreamFailedError) as caught:
+        await walk(here.client)
+
+    assert caught.value.upstream is not None
+    assert caught.value.upstream.code == "Broken"
+    assert here.upstream.calls("/tasks") == 3
+    assert len(here.heard(RetryScheduled)) == 2
+
+
+async def test_unavailable_for_a_while() -> None:
+    """A 503 whose Retry-After passes the deadline is told at once, with the wait."""
+    here = world()
+    here.upstream.fail_next(503, headers={"Retry-After": "600"}, path="/tasks")
+    with pytest.raises(UpstreamUnavailableError) as caught:
+        await walk(here.client)
+
+    assert caught.value.retry_after_s == 600
+    assert here.time.slept == []
+
+
+async def test_recovered() -> None:
+    """A failure that passes within the retries is never seen."""
+    here = world(upstream=stocked(1))
+    here.upstream.fail_next(502, body=HTML, path="/tasks")
+    here.upstream.break_next(httpx.ReadError("reset"), path="/tasks")
+
+    assert await walk(here.client) == [[1]]
+
+
+@pytest.mark.parametrize(
+    ("body", "cut"),
+    [
+        pytest.param(HTML, False, id="HTML"),
+        pytest.param("", False, id="empty"),
+        pytest.param('{"items": [', False, id="half of it"),
+        pytest.param('{"items": [', True, id="connection lost"),
+        pytest.param({"paging": {}}, False, id="no items"),
+    ],
+)
+async def test_unreadable(body: object, cut: bool) -> None:  # noqa: FBT001
+    """A success that can't be read is an error, never an empty list, and not asked for again."""
+    here = world()
+    here.upstream.fail_next(200, body=body, cut=cut, path="/tasks")
+    with pytest.raises(UpstreamInvalidResponseError) as caught:
+        await walk(here.client)
+
+    assert caught.value.account == "eu2"
+    assert here.upstream.calls("/tasks") == 1
+
+
+async def test_calls_are_told() -> None:
+    """Every call on the wire is told by its endpoint, those for a token included."""
+    here = world(upstream=stocked(1))
+    await walk(here.client)
+    await here.client.task("1")
+
+    assert here.heard(UpstreamCalled) == [
+        UpstreamCalled("eu2", endpoint, "2xx", 0.0) for endpoint in ("token", "tasks", "task")
+    ]
+
+
+async def test_token_is_kept() -> None:
+    """One token serves all calls until it is due."""
+    here = world(upstream=stocked(1))
+    await here.client.login()
+    await walk(here.client)
+    await here.client.login()
+
+    assert here.upstream.calls("/token") == 1
+    assert here.heard(TokenRefreshed) == [TokenRefreshed("eu2", 1, 7200.0)]
+
+
+async def test_narrowed_token() -> None:
+    """A tenant narrows the token (P§2.4)."""
+    here = world(upstream=FakeUpstream(tenant=TENANT), tenant=TENANT)
+    await here.client.login()
+
+    assert f"tenant-id%3A{TENANT}".encode() in here.upstream.requests[0].content
+
+
+async def test_rotated_secret() -> None:
+    """The secret is read for each request, so a rotated one needs no restart."""
+    secrets = iter(["old", "secret"])
+    here = world(secret=lambda: next(secrets))
+    with pytest.raises(UpstreamAuthFailedError):
+        await here.client.login()
+    await here.client.login()
+
+    assert here.heard(TokenRefreshFailed) == [TokenRefreshFailed("eu2", "upstream-auth-failed")]
+
+
+async def test_revoked_token() -> None:
+    """A token that is refused early is replaced once, and the call repeated once."""
+    here = world(upstream=stocked(1))
+    await here.client.login()
+    here.upstream.revoke_tokens()
+
+    assert await walk(here.client) == [[1]]
+    assert (here.upstream.calls("/tasks"), here.upstream.calls("/token")) == (2, 2)
+
+
+async def test_burst_of_refusals() -> None:
+    """Many calls that are refused at once cost one new token."""
+    here = world(upstream=stocked(1))
+    await here.client.login()
+    here.upstream.revoke_tokens()
+    here.upstream.gate.clear()
+    async with asyncio.TaskGroup() as group:
+        walks = [group.create_task(walk(here.client)) for _ in range(10)]
+        await anyio.wait_all_tasks_blocked()
+        here.upstream.gate.set()
+
+    assert [each.result() for each in walks] == 10 * [[[1]]]
+    assert here.upstream.calls("/token") == 2
+
+
+async def test_refused_twice() -> None:
+    """A second 401 is the operator's matter, told after one new token."""
+    here = world()
+    here.upstream.fail_next(401, path="/tasks", times=9)
+    with pytest.raises(UpstreamAuthFailedError) as caught:
+        await walk(here.client)
+
+    assert caught.value.status == 502
+    assert (here.upstream.calls("/tasks"), here.upstream.calls("/token")) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("fail", "error"),
+    [
+        pytest.param(lambda up: up.fail_next(400), UpstreamAuthFailedError, id="400"),
+        pytest.param(lambda up: up.fail_next(403), UpstreamAuthFailedError, id="403"),
+        pytest.param(lambda up: up.fail_next(200), UpstreamInvalidResponseError, id="empty"),
+        pytest.param(lambda up: up.fail_next(500, times=3), UpstreamUnavailableError, id="failing"),
+        pytest.param(
+            lambda up: up.break_next(httpx.ConnectError(""), times=3),
+            UpstreamUnavailableError,
+            id="out of reach",
+        ),
+        pytest.param(
+            lambda up: up.break_next(httpx.ReadTimeout("")), UpstreamUnavailableError, id="slow"
+        ),
+    ],
+)
+async def test_no_token(fail: Callable[[FakeUpstream], None], error: type[ServiceError]) -> None:
+    """Without a token no call is made, and the reason is told; outages say when to come again."""
+    here = world()
+    fail(here.upstream)
+    with pytest.raises(error) as caught:
+        await walk(here.client)
+
+    assert caught.value.account == "eu2"
+    assert (caught.value.retry_after_s is not None) == (error is UpstreamUnavailableError)
+    assert here.upstream.calls("/tasks") == 0
+
+
+async def test_deadline() -> None:
+    """The deadline bounds a call as a whole, also while it waits for the platform."""
+    here = world(deadline_s=0)
+    here.upstream.gate.clear()
+    here.upstream.token_gate.clear()
+    with pytest.raises(UpstreamTimeoutError) as caught:
+        await here.client.task("1")
+    await here.client.aclose()
+
+    assert caught.value.account == "eu2"
+
+
+async def test_read_timeout() -> None:
+    """A platform that is silent for too long is told as a time-out, after one attempt."""
+    here = world()
+    here.upstream.break_next(httpx.ReadTimeout(""), path="/tasks")
+    with pytest.raises(UpstreamTimeoutError):
+        await walk(here.client)
+
+    assert here.upstream.calls("/tasks") == 1
+
+
+async def test_cancellation() -> None:
+    """A caller that is cancelled is cancelled, and harms no one who comes after."""
+    here = world(upstream=stocked(1))
+    here.upstream.token_gate.clear()
+    caller = asyncio.create_task(walk(here.client))
+    await anyio.wait_all_tasks_blocked()
+    caller.cancel()
+    await asyncio.wait({caller})
+    here.upstream.token_gate.set()
+
+    assert caller.cancelled()
+    assert await walk(here.client) == [[1]]
+    assert here.upstream.calls("/token") == 1
+
+
+async def test_close() -> None:
+    """Closing leaves no task behind, even while a token is on its way."""
+    here = world()
+    before = asyncio.all_tasks()
+    here.upstream.token_gate.clear()
+    caller = asyncio.create_task(here.client.login())
+    await anyio.wait_all_tasks_blocked()
+    await here.client.aclose()
+    await asyncio.wait({caller})
+
+    assert asyncio.all_tasks() == before
+
+
+async def test_path_before_the_api() -> None:
+    """A URL with a trailing slash is the same platform."""
+    here = world(upstream=stocked(1), url="https://eu2-cloud.acronis.com/")
+
+    assert await walk(here.client) == [[1]]
+    assert here.upstream.requests[1].url.path == "/api/task_manager/v2/tasks"
