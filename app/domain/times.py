@@ -10,7 +10,7 @@ _RFC3339 = re.compile(
     re.ASCII,
 )
 _NO_DIGIT = re.compile(r"\D")
-# "2020-04-22T11:34:03.2Z" and "2020-04-22T11:34:03.290Z"
+# Lengths of UTC times with one digit behind the point and with three
 _FRACTION_MIN, _THREE_DIGITS = 22, 24
 
 # One point in time: to the microsecond, in our form, and as it was sent. A plain tuple, because
