@@ -66,8 +66,9 @@ def obstacle(uid: int) -> str | None:
             return f"needs {tool}"
     if "ID=debian" not in Path("/etc/os-release").read_text(encoding="utf-8"):
         return "needs a Debian machine, whose mirror gives the base image"
+    # Remounts `/` as podman does for every layer: a chroot refuses that even to root.
     if call("unshare", "--mount", "--net", "true", check=False).returncode:
-        return "this machine lets nobody make namespaces"
+        return "this machine does not let root make mount and network namespaces"
     return None
 
 
