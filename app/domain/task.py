@@ -347,8 +347,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One item off a page of the platform: the task, and what a walk needs beside it.
 
     `number` is the platform's id, None when the item could not be read. `sent_times` holds the
-    platform's own texts of `created_at`, `started_at`, `completed_at` and `updated_at`. `raw` is the
-    item as it was sent, a view of the page's bytes: copy it to keep it longer than the page.
+    platform's own texts of `created_at`, `started_at`, `completed_at` and `updated_at`. `raw` is
+    the item as it was sent, a view of the page's bytes: copy it to keep it longer than the page.
     `dropped` counts the values that had an odd shape and were left out.
     """
 

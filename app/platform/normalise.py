@@ -50,13 +50,11 @@ def _reading(item: Raw, account: str) -> Reading:
     sent, odd = wire.read_task(item)
     if sent is None:
         return _unreadable(item, account, len(odd))
-    number = parts.number(sent.id_string)
-    if number is None:
-        number = parts.number(sent.id)
+    number, upstream_id, odd_ids = _identity(sent)
     if number is None:
         return _unreadable(item, account, len(odd))
     return Reading(
-        task=_task(sent, account, str(number), _odd_ids(sent, number), odd),
+        task=_task(sent, account, upstream_id, odd_ids, odd),
         number=number,
         sent_times=(sent.enqueued_at, sent.started_at, sent.completed_at, sent.updated_at),
         raw=item,
@@ -90,15 +88,20 @@ def _task(
     if anomaly:
         anomalies.append(anomaly)
     is_finished = state == COMPLETED
-    created = _time(sent.enqueued_at, anomalies)
-    assigned = _time(sent.assigned_at, anomalies)
-    started = _time(sent.started_at, anomalies)
-    completed = _time(sent.completed_at, anomalies)
-    updated = _time(sent.updated_at, anomalies)
-    if odd and not _TIMES.isdisjoint(odd):
+    created = instant(sent.enqueued_at) if sent.enqueued_at else None
+    assigned = instant(sent.assigned_at) if sent.assigned_at else None
+    started = instant(sent.started_at) if sent.started_at else None
+    completed = instant(sent.completed_at) if sent.completed_at else None
+    updated = instant(sent.updated_at) if sent.updated_at else None
+    queue_ms = elapsed_ms(created, started) if created and started else None
+    duration_ms = elapsed_ms(started, completed) if is_finished and started and completed else None
+    if (queue_ms and queue_ms < 0) or (duration_ms and duration_ms < 0):
+        anomalies.append("clock_skew")
+        queue_ms, duration_ms = _not_negative(queue_ms), _not_negative(duration_ms)
+    if not (created and assigned and started and completed and updated) and _has_bad_time(
+        sent, (created, assigned, started, completed, updated), odd
+    ):
         anomalies.append("bad_timestamp")
-    queue_ms = _elapsed_ms(created, started, anomalies)
-    duration_ms = _elapsed_ms(started, completed, anomalies) if is_finished else None
     policy = parts.policy(sent.policy, context)
     category, type_name = kind_of(sent.type, policy.type if policy else None)
     # By position: keywords would cost more than all the rest of this function. mypy and the
@@ -145,33 +148,31 @@ def _task(
         sent.assign_count,
         sent.max_assign_count,
         parts.blockers(sent.blockers) if sent.blockers else (),
-        tuple(dict.fromkeys(anomalies)) if anomalies else (),
+        tuple(anomalies),
     )
 
 
-def _odd_ids(sent: WireTask, number: int) -> list[str]:
-    """Say whether one of the two ids contradicts the number that was read from them."""
+def _identity(sent: WireTask) -> tuple[int | None, str, list[str]]:
+    """Return the id as a number and in decimal, and an anomaly when the two ids differ (P§10.1)."""
+    number = parts.number(sent.id)
+    if number is not None and sent.id_string == (decimal := str(number)):
+        return number, decimal, []
+    by_string = parts.number(sent.id_string)
+    number = number if by_string is None else by_string
     for id_ in (sent.id, sent.id_string):
         # A float is compared as such: it may be the very number, though none is read from it.
-        if id_ is not None and id_ != number and id_ != "" and parts.number(id_) != number:  # noqa: PLR1714
-            return ["id_mismatch"]
-    return []
+        if id_ not in (None, "", number) and parts.number(id_) != number:
+            return number, str(number), ["id_mismatch"]
+    return number, str(number), []
 
 
-def _time(sent: str | None, anomalies: list[str]) -> Instant | None:
-    if not sent:
-        return None
-    read = instant(sent)
-    if read is None and not sent.startswith(_YEAR_1):
-        anomalies.append("bad_timestamp")
-    return read
+def _has_bad_time(sent: WireTask, read: tuple[Instant | None, ...], odd: tuple[str, ...]) -> bool:
+    texts = sent.enqueued_at, sent.assigned_at, sent.started_at, sent.completed_at, sent.updated_at
+    return not _TIMES.isdisjoint(odd) or any(
+        text and found is None and not text.startswith(_YEAR_1)
+        for text, found in zip(texts, read, strict=True)
+    )
 
 
-def _elapsed_ms(start: Instant | None, end: Instant | None, anomalies: list[str]) -> int | None:
-    if start is None or end is None:
-        return None
-    elapsed = elapsed_ms(start, end)
-    if elapsed < 0:
-        anomalies.append("clock_skew")
-        return 0
-    return elapsed
+def _not_negative(elapsed: int | None) -> int | None:
+    return None if elapsed is None else max(elapsed, 0)

@@ -9,7 +9,6 @@ from app.platform import wire as w
 _ID_MAX = 2**63 - 1
 _ID_DIGITS = 19
 _EXACT_FLOAT_MAX = 2**53
-_UUID_LENGTH, _UUID_DASHES = 36, 4
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 _NO_PERSISTENT = w.WirePersistent()
@@ -19,13 +18,10 @@ def number(sent: w.Id | None) -> int | None:
     """Return a platform's id as the int64 that it is; None when it can't be one."""
     if isinstance(sent, str):
         # `int` would read spaces, signs and underscores too.
-        if len(sent) > _ID_DIGITS or not (sent.isascii() and sent.isdecimal()):
-            return None
-        sent = int(sent)
+        plain = len(sent) <= _ID_DIGITS and sent.isascii() and sent.isdecimal()
+        sent = int(sent) if plain else None
     elif isinstance(sent, float):
-        if not sent.is_integer() or sent >= _EXACT_FLOAT_MAX:
-            return None
-        sent = int(sent)
+        sent = int(sent) if sent.is_integer() and sent < _EXACT_FLOAT_MAX else None
     return sent if sent is not None and 0 <= sent <= _ID_MAX else None
 
 
@@ -158,9 +154,7 @@ def blockers(sent: list[w.WireBlocker]) -> tuple[Blocker, ...]:
 
 def _lower_uuid(id_: str) -> str:
     """Return a UUID in lower case, and other ids, such as a service's name, as they are."""
-    if len(id_) == _UUID_LENGTH and id_.count("-") == _UUID_DASHES:
-        return id_.lower()
-    return id_
+    return id_.lower() if id_[8:24:5] == "----" else id_
 
 
 @lru_cache(maxsize=64)
