@@ -11,7 +11,7 @@ from tests.image.podman import STAND_IN, Container, Podman, obstacle
 
 
 @pytest.fixture(scope="session")
-def podman() -> Podman:
+def podman() -> Iterator[Podman]:
     """An engine that holds the image, freshly built from the tree."""
     reason = obstacle(os.getuid())
     # `uv run` names its binary here; what is on PATH may be a shim, which no image can run.
@@ -23,7 +23,8 @@ def podman() -> Podman:
         engine.bootstrap()
     engine.wrap(Path(uv))
     engine.build()
-    return engine
+    yield engine
+    engine.close()
 
 
 @pytest.fixture(scope="session")

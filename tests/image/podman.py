@@ -124,6 +124,10 @@ class Podman:
             check=check,
         )
 
+    def close(self) -> None:
+        """Leave the store as plain files: podman keeps it mounted upon itself."""
+        call("umount", str(self.store / "graph" / "overlay"), check=False)
+
     def has(self, image: str) -> bool:
         """Say whether the store holds the image."""
         return not self("image", "exists", image, check=False).returncode
