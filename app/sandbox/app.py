@@ -1,7 +1,7 @@
 """The platform as an ASGI app: a token endpoint and the Task Manager's four (P§2, P§3)."""
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -54,56 +54,17 @@ def create_sandbox(
         lifetime_s=token_lifetime_s,
         tenants=dataset.estate.tenants,
     )
-    tasks = Noun(
-        name="tasks",
-        fields=TASK_FIELDS,
-        orders=TASK_ORDERS,
-        rows=dataset.task_rows,
-        limit_default=limit_default,
-        limit_max=limit_max,
-    )
+    sizes = {"limit_default": limit_default, "limit_max": limit_max}
+    tasks = Noun("tasks", TASK_FIELDS, TASK_ORDERS, dataset.task_rows, **sizes)
     activities = Noun(
-        name="activities",
-        fields=ACTIVITY_FIELDS,
-        orders=ACTIVITY_ORDERS,
-        rows=dataset.activity_rows,
-        limit_default=limit_default,
-        limit_max=limit_max,
+        "activities", ACTIVITY_FIELDS, ACTIVITY_ORDERS, dataset.activity_rows, **sizes
     )
-
-    async def token(request: Request) -> Response:
-        headers = request.headers
-        body = await request.body()
-        content_type, authorization = (
-            headers.get("content-type", ""),
-            headers.get("authorization", ""),
-        )
-        answer = tokens.answer(content_type, authorization, body)
-        return JSONResponse(
-            answer, headers=_TOKEN_HEADERS, media_type="application/json; charset=utf-8"
-        )
-
-    def many(noun: Noun) -> Callable[[Request], Any]:
-        async def page(request: Request) -> Response:
-            grant = tokens.check(request.headers.get("authorization", ""))
-            params = request.query_params.multi_items()
-            return _json(noun.page(params, now_ns=_nanoseconds(clock()), locator=grant.locator))
-
-        return page
-
-    def single(noun: Noun) -> Callable[[Request], Any]:
-        async def one(request: Request) -> Response:
-            grant = tokens.check(request.headers.get("authorization", ""))
-            params = request.query_params.multi_items()
-            number, now_ns = request.path_params["number"], _nanoseconds(clock())
-            return _json(noun.one(number, params, now_ns=now_ns, locator=grant.locator))
-
-        return one
-
-    routes = [Route("/api/2/idp/token", token, methods=["POST"])]
+    endpoints = _Endpoints(clock, tokens)
+    routes = [Route("/api/2/idp/token", endpoints.token, methods=["POST"])]
     for noun in (tasks, activities):
-        routes.append(Route(f"{_API}/{noun.name}", many(noun)))
-        routes.append(Route(f"{_API}/{noun.name}/{{number}}", single(noun)))
+        path = f"{_API}/{noun.name}"
+        routes.append(Route(path, partial(endpoints.page, noun)))
+        routes.append(Route(f"{path}/{{number}}", partial(endpoints.one, noun)))
     app = Starlette(
         routes=routes,
         exception_handlers={RefusalError: _refused, HTTPException: _unrouted},
@@ -111,6 +72,37 @@ def create_sandbox(
     app.router.redirect_slashes = False
     app.state.dataset = dataset
     return app
+
+
+class _Endpoints:
+    """HTTP in, HTTP out; what is right and wrong is decided behind."""
+
+    def __init__(self, clock: Callable[[], float], tokens: Tokens) -> None:
+        self._clock = clock
+        self._tokens = tokens
+
+    async def token(self, request: Request) -> Response:
+        content_type = request.headers.get("content-type", "")
+        body = await request.body()
+        answer = self._tokens.answer(content_type, _authorization(request), body)
+        return JSONResponse(
+            answer, headers=_TOKEN_HEADERS, media_type="application/json; charset=utf-8"
+        )
+
+    async def page(self, noun: Noun, request: Request) -> Response:
+        grant = self._tokens.check(_authorization(request))
+        params, now_ns = request.query_params.multi_items(), _nanoseconds(self._clock())
+        return _json(noun.page(params, now_ns=now_ns, locator=grant.locator))
+
+    async def one(self, noun: Noun, request: Request) -> Response:
+        grant = self._tokens.check(_authorization(request))
+        params, now_ns = request.query_params.multi_items(), _nanoseconds(self._clock())
+        number = request.path_params["number"]
+        return _json(noun.one(number, params, now_ns=now_ns, locator=grant.locator))
+
+
+def _authorization(request: Request) -> str:
+    return request.headers.get("authorization", "")
 
 
 def _refused(_: Request, exc: Exception) -> Response:

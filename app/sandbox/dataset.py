@@ -17,7 +17,7 @@ from app.sandbox.story import Moment, Story, moment
 from app.sandbox.times import DAY_NS, SECOND_NS
 
 # The pulse would be 777,600 tasks in 90 days; the platform too keeps less of what is very many.
-PULSE_KEPT_HOURS = 24
+PULSE_KEPT_HOURS = 6
 _PULSE_BEFORE_BIRTH_NS = 600 * SECOND_NS
 
 _encode = msgspec.json.Encoder().encode
@@ -27,7 +27,7 @@ class Dataset:
     """The platform's memory.
 
     About 55 tasks a day for `history_days`, dropped by whole days, and from ten minutes before
-    birth on a short one every ten seconds, dropped by whole hours after a day. What is there keeps
+    birth on a short one every ten seconds, dropped by whole hours after six. What is there keeps
     its id and its story.
     """
 

@@ -27,7 +27,7 @@ _SINGLE = ("lod", "allow_deleted")
 _LIST = (*_SINGLE, "limit", "after")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Noun:
     """A list and its single objects: what may be asked, and where the rows come from."""
 
@@ -64,40 +64,43 @@ class Noun:
             RefusalError: 400 with a text of P§5.5.
         """
         controls = _controls(params, _LIST)
-        filters = tuple((name, value) for name, value in params if name not in (*_LIST, "order"))
-        order = tuple(value for name, value in params if name == "order")
-        tests, keys = self._tests(filters), parse_order(order, self.orders)
-        limit, lod = self._limit(controls.get("limit")), _lod(controls.get("lod"), counting=True)
-        after = controls.get("after")
-        cursor = Cursor(self.name, filters, order, lod, ())
-        if after is not None:
-            if "limit" not in controls:
-                raise bad_request("field 'after' needs field 'limit'")
-            cursor = unseal(after, self.name)
-            tests, keys = self._tests(cursor.filters), parse_order(cursor.order, self.orders)
-            lod = lod or cursor.lod
+        limit, cursor = self._limit(controls.get("limit")), self._cursor(params, controls)
         rows = [row for row in self.rows(now_ns) if row["locator"].startswith(locator)]
-        for test in tests:
+        for test in self._tests(cursor.filters):
             rows = [row for row in rows if test(row)]
-        if lod == "count":
+        if cursor.lod == "count":
             return msgspec.json.encode({"items": [], "size": len(rows)})
+        keys = parse_order(cursor.order, self.orders)
         arrange(rows, keys)
         start = start_of(rows, keys, cursor.position) if cursor.position else 0
         shown = rows[start : start + limit]
 
         def at(row: Row) -> str:
-            position = position_of(row, keys)
-            return seal(msgspec.structs.replace(cursor, lod=lod, position=position))
+            return seal(msgspec.structs.replace(cursor, position=position_of(row, keys)))
 
         cursors = {}
         if shown and start + limit < len(rows):
             cursors["after"] = at(shown[-1])
         if shown and start > 0:
             cursors["before"] = at(shown[0])
-        items = b",".join([print_row(row, lod) for row in shown])
-        paging = msgspec.json.encode({"cursors": cursors})
-        tail = b',"paging":' + paging if cursors or after is not None else b""
+        items = b",".join([print_row(row, cursor.lod) for row in shown])
+        paging = b',"paging":' + msgspec.json.encode({"cursors": cursors})
+        tail = paging if cursors or cursor.position else b""
         return b'{"items":[' + items + b"]" + tail + b',"size":%d}' % len(shown)
+
+    def _cursor(self, params: Params, controls: Mapping[str, str]) -> Cursor:
+        """Return the query: the one asked now, or the one a cursor holds with its place."""
+        filters = tuple((name, value) for name, value in params if name not in (*_LIST, "order"))
+        order = tuple(value for name, value in params if name == "order")
+        lod = _lod(controls.get("lod"), counting=True)
+        self._tests(filters)
+        parse_order(order, self.orders)
+        if "after" not in controls:
+            return Cursor(self.name, filters, order, lod, ())
+        if "limit" not in controls:
+            raise bad_request("field 'after' needs field 'limit'")
+        held = unseal(controls["after"], self.name)
+        return msgspec.structs.replace(held, lod=lod or held.lod)
 
     def _tests(self, filters: Params) -> list[Test]:
         values: dict[str, list[str]] = {}

@@ -64,7 +64,7 @@ def nanoseconds(text: str) -> int:
 def text_of(at_ns: int) -> str:
     """Print a time as RFC 3339 in UTC, trailing zeros of the fraction dropped (P§10.4)."""
     seconds, rest = divmod(at_ns, SECOND_NS)
-    whole = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    whole = datetime.fromtimestamp(seconds, UTC).isoformat()[:19]  # strftime takes twice as long
     fraction = f".{rest:09d}".rstrip("0") if rest else ""
     return f"{whole}{fraction}Z"
 
