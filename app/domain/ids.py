@@ -5,7 +5,8 @@ from collections.abc import Collection
 
 import msgspec
 
-_NUMBER = re.compile(r"0|[1-9][0-9]{0,19}")
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
+_NUMBER_MAX = 2**63 - 1  # the platform refuses more (P§5.5)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -27,7 +28,7 @@ def read_ref(text: str, accounts: Collection[str]) -> Ref | None:
     if dot and alias not in accounts:
         return None
     account = alias if dot else None
-    if _NUMBER.fullmatch(rest):
+    if _NUMBER.fullmatch(rest) and int(rest) <= _NUMBER_MAX:
         return Ref(account, rest, None)
     if _UUID.fullmatch(rest):
         return Ref(account, None, rest)

@@ -1,5 +1,6 @@
 """The parameters of a list of tasks: one table reads, refuses and documents them."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -7,24 +8,22 @@ from typing import Any
 
 from app.domain import moments
 from app.domain.query import IDS_MAX, LIMIT_DEFAULT, LIMIT_MAX, SORT_FIELDS, Moment
-from app.domain.status import GROUPS, STATUSES
+from app.domain.status import CANCELING, FINISHED, GROUPS, STATUSES, UNFINISHED
 
 TOKEN_LENGTH_MAX = 256
+_LIMIT = re.compile(r"[0-9]{1,4}")
 _STATES = ("enqueued", "assigned", "started", "paused", "completed")
 _RESULTS = ("ok", "error", "warning", "cancelled", "abandoned", "timedout")
-# What people write for our words who know the platform's, or another spelling.
-_MEANT = {
-    "cancelled": "canceled",
-    "cancelling": "canceling",
-    "completed": "succeeded",
-    "enqueued": "queued",
-    "error": "failed",
-    "failed": "failure",
-    "ok": "succeeded",
-    "started": "running",
-    "succeeded": "success",
-    "timedout": "timed_out",
-}
+# Words for the same thing: ours, our group's, the platform's. Who writes one meant the other.
+_SAME = tuple(
+    (told.status, told.group, word)
+    for word, told in (
+        *UNFINISHED.items(),
+        *FINISHED.items(),
+        ("cancelling", CANCELING),
+        ("completed", FINISHED["ok"]),
+    )
+)
 
 
 class ValueFaultError(ValueError):
@@ -55,9 +54,8 @@ class Parameter:
 
 def nearest(word: str, words: tuple[str, ...]) -> str | None:
     """Return the allowed word that was probably meant."""
-    if (meant := _MEANT.get(word)) in words:
-        return meant
-    return next(iter(get_close_matches(word, words, 1)), None)
+    same = [other for row in _SAME if word in row for other in row if other in words]
+    return next(iter(same or get_close_matches(word, words, 1)), None)
 
 
 def _word(*words: str) -> Callable[[str], str]:
@@ -90,7 +88,7 @@ def _moment(text: str) -> Moment:
 
 
 def _limit(text: str) -> int:
-    if text.isascii() and text.isdecimal() and 1 <= int(text[:8]) <= LIMIT_MAX:
+    if _LIMIT.fullmatch(text) and 1 <= int(text) <= LIMIT_MAX:
         return int(text)
     raise ValueFaultError(f"{text!r} is not allowed", f"a whole number from 1 to {LIMIT_MAX}")
 
@@ -111,7 +109,7 @@ def _bounds(name: str, meaning: str) -> tuple[Parameter, Parameter]:
     return (
         Parameter(
             f"{name}_after",
-            f"Tasks {meaning} at this moment or later. {moments.ALLOWED.capitalize()}.",
+            f"Tasks {meaning} at this moment or later. {moments.ALLOWED}.",
             "24h",
             _moment,
         ),

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from app.domain import moments
 from app.domain.parameters import PARAMETERS, Parameter, ValueFaultError
-from app.domain.query import IDS_MAX, LIMIT_DEFAULT, SORT_FIELDS, TaskQuery, Window
+from app.domain.query import IDS_MAX, LIMIT_DEFAULT, SORT_FIELDS, TOKEN_FIELDS, TaskQuery, Window
 from app.domain.status import GROUPS
 from app.domain.task import InstantField
 from app.errors import (
@@ -22,7 +22,8 @@ from app.errors import (
 )
 
 _COMMA = re.compile(r"(?<!\\),")
-_TOKENS = ("result", "state", "type")
+# A short request with thousands of mistakes must not cost a long answer.
+_FAULTS_MAX = 20
 _BESIDE_CURSOR = {"cursor", "limit"}
 
 
@@ -45,6 +46,8 @@ class _Faults:
 
     def add(self, kind: type[RequestError], parameter: str, detail: str, **more: Any) -> None:
         self._found.append((kind, ParameterFault(parameter, detail, **more)))
+        if len(self._found) == _FAULTS_MAX:
+            self.settle()
 
     def settle(self) -> None:
         """Raise what was found: the kind itself when all agree, else `invalid-parameter`."""
@@ -81,7 +84,7 @@ def parse(pairs: Iterable[tuple[str, str]]) -> Asked:
         accounts=_sorted(given, "account"),
         ids=ids,
         statuses=_statuses(given),
-        tokens=tuple((name, _sorted(given, name)) for name in _TOKENS if name in given),
+        tokens=tuple((name, _sorted(given, name)) for name in TOKEN_FIELDS if name in given),
         windows=windows,
         sort=cast("InstantField", sort.removeprefix("-")),
         descending=sort.startswith("-"),
@@ -99,21 +102,21 @@ def refuse_all(pairs: Iterable[tuple[str, str]]) -> None:
         UnknownParameterError: there was one.
     """
     faults = _Faults()
-    for name, _ in pairs:
+    for name in dict.fromkeys(name for name, _ in pairs):
         faults.add(UnknownParameterError, name, "is not a parameter here", allowed="none")
     faults.settle()
 
 
 def _collect(pairs: Iterable[tuple[str, str]], faults: _Faults) -> dict[str, list[Any]]:
     given: dict[str, list[Any]] = {}
-    for name, text in pairs:
+    for name, text in dict.fromkeys(pairs):
         parameter = PARAMETERS.get(name)
         if parameter is None:
             meant = next(iter(get_close_matches(name.lower(), PARAMETERS, 1)), None)
             faults.add(UnknownParameterError, name, "is not a parameter here", did_you_mean=meant)
             continue
         values = given.setdefault(name, [])
-        for piece in _COMMA.split(text) if parameter.many else (text,):
+        for piece in dict.fromkeys(_COMMA.split(text) if parameter.many else (text,)):
             try:
                 values.append(_read(parameter, piece))
             except ValueFaultError as exc:

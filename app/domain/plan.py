@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.domain.moments import resolve
-from app.domain.query import Position, TaskQuery
+from app.domain.query import Position, TaskQuery, TokenField
 from app.domain.status import CANCELING, COMPLETED, FINISHED, UNFINISHED
 from app.domain.task import InstantField, Reading
 from app.domain.times import rfc3339
@@ -18,7 +18,7 @@ FIELDS: dict[InstantField, str] = {
     "completed_at": "completedAt",
     "updated_at": "updatedAt",
 }
-_NAMES = {"state": "state", "result": "resultCode", "type": "type"}
+_NAMES: dict[TokenField, str] = {"state": "state", "result": "resultCode", "type": "type"}
 _CODES = {status.status: code for code, status in FINISHED.items()}
 _STATES = {
     **{
@@ -75,9 +75,7 @@ def make_plan(query: TaskQuery, *, now_ns: int, step_s: float) -> Plan | None:
 
     Ages are rounded down to `step_s`, so that equal questions share an answer.
     """
-    conditions = {
-        _NAMES[name]: frozenset(values) for name, values in query.tokens if name in _NAMES
-    }
+    conditions = {_NAMES[name]: frozenset(values) for name, values in query.tokens}
     keeps: list[Keep] = []
     if query.statuses is not None:
         keeps += _push_statuses(frozenset(query.statuses), conditions)

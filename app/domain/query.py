@@ -1,18 +1,20 @@
 """What may be asked about tasks: canonical, frozen and hashable, so that it is the cache key."""
 
-from typing import TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
 from app.domain.status import COMPLETED, FINISHED
 from app.domain.task import InstantField
 
+TokenField = Literal["result", "state", "type"]
+TOKEN_FIELDS: tuple[TokenField, ...] = get_args(TokenField)
 SORT_FIELDS: tuple[InstantField, ...] = get_args(InstantField)
 LIMIT_DEFAULT, LIMIT_MAX = 100, 1000
 IDS_MAX = 200
 
 
-class Age(msgspec.Struct, frozen=True, array_like=True):
+class Age(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A moment that moves with the clock: so many seconds before now."""
 
     seconds: int
@@ -21,14 +23,16 @@ class Age(msgspec.Struct, frozen=True, array_like=True):
 Moment: TypeAlias = int | Age  # nanoseconds since the Unix epoch, or an age
 
 
-class Window(msgspec.Struct, frozen=True, omit_defaults=True):
+class Window(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A span of time, `after` included, `before` not, so that windows tile."""
 
     after: Moment | None = None
     before: Moment | None = None
 
 
-class Position(msgspec.Struct, frozen=True, array_like=True, order=True):
+class Position(
+    msgspec.Struct, frozen=True, array_like=True, order=True, forbid_unknown_fields=True
+):
     """A place in a walk: sort key in nanoseconds, numeric upstream id, account.
 
     An unreadable item has neither key nor id and stays where the platform put it: at the place of
@@ -41,7 +45,7 @@ class Position(msgspec.Struct, frozen=True, array_like=True, order=True):
     after: int = 0
 
 
-class TaskQuery(msgspec.Struct, frozen=True, omit_defaults=True):
+class TaskQuery(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """One question. Equal questions are equal values, however they were spelt.
 
     `accounts`, `ids`, `statuses` and the values in `tokens` are sorted and without duplicates;
@@ -53,7 +57,7 @@ class TaskQuery(msgspec.Struct, frozen=True, omit_defaults=True):
     accounts: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
     statuses: tuple[str, ...] | None = None
-    tokens: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    tokens: tuple[tuple[TokenField, tuple[str, ...]], ...] = ()
     windows: tuple[tuple[InstantField, Window], ...] = ()
     sort: InstantField = "created_at"
     descending: bool = True
@@ -66,7 +70,7 @@ class TaskQuery(msgspec.Struct, frozen=True, omit_defaults=True):
         """Say whether both ask for the same tasks in the same order, wherever the walk stands."""
         return _filters(self) == _filters(other)
 
-    def token(self, name: str) -> tuple[str, ...]:
+    def token(self, name: TokenField) -> tuple[str, ...]:
         """Return the values of a pass-through filter, empty when it was not asked."""
         return dict(self.tokens).get(name, ())
 

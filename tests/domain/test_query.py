@@ -1,0 +1,94 @@
+"""The query as a value: equality, hash, and what is known of its answers."""
+
+import pytest
+
+from app.domain.parsing import parse
+from app.domain.query import Age, Position, TaskQuery, Window
+
+
+def asked(**given: str) -> TaskQuery:
+    """Return the query of a query string."""
+    return parse(list(given.items())).query
+
+
+def test_defaults_hash_equal() -> None:
+    """A default that is written out is the same key as one that is left out."""
+    written = TaskQuery(
+        accounts=(), sort="created_at", descending=True, limit=100, partial=True, position=None
+    )
+
+    assert written == TaskQuery()
+    assert hash(written) == hash(TaskQuery())
+    assert len({written, TaskQuery(), TaskQuery(statuses=())}) == 2
+
+
+def test_age_is_no_instant() -> None:
+    """An age and an instant of the same number are two questions."""
+    assert Window(after=Age(5)) != Window(after=5)
+    assert Window(after=5) != Window(before=5)
+
+
+def test_same_filters() -> None:
+    """Limit, anchor and place are where a walk stands; all else is what it walks."""
+    query = asked(status="failed", created_after="7d")
+    later = TaskQuery(
+        statuses=query.statuses,
+        windows=query.windows,
+        limit=7,
+        anchor_ns=1,
+        position=Position(1, 2, "eu2"),
+    )
+
+    assert query.same_filters(later)
+    assert not query.same_filters(asked(status="failed", created_after="8d"))
+    assert not query.same_filters(asked(status="failed", created_after="7d", partial="deny"))
+    assert not query.same_filters(asked(status="failed", created_after="7d", sort="created_at"))
+
+
+def test_lookups() -> None:
+    """Filters are found by name; those that were not asked are empty, windows unbounded."""
+    query = asked(type="b,a", created_after="1h")
+
+    assert (query.token("type"), query.token("state")) == (("a", "b"), ())
+    assert query.window("created_at") == Window(after=Age(3_600))
+    assert query.window("started_at") == Window()
+
+
+@pytest.mark.parametrize(
+    ("given", "finished"),
+    [
+        pytest.param({}, False, id="all"),
+        pytest.param({"status": "failed,succeeded,warning"}, True, id="finished statuses"),
+        pytest.param({"status_group": "failure,success,canceled"}, True, id="finished groups"),
+        pytest.param({"status": "failed,running"}, False, id="mixture"),
+        pytest.param({"status": "canceling"}, False, id="canceling"),
+        pytest.param({"status": "unknown"}, False, id="unknown may be a new state"),
+        pytest.param({"status": "failed", "status_group": "active"}, True, id="nothing"),
+        pytest.param({"state": "COMPLETED"}, True, id="state"),
+        pytest.param({"state": "completed,started"}, False, id="states"),
+        pytest.param({"result": "brand_new"}, True, id="result"),
+        pytest.param({"completed_after": "1h"}, True, id="completed window"),
+        pytest.param({"completed_before": "1h"}, True, id="completed before"),
+        pytest.param({"started_after": "1h"}, False, id="started window"),
+        pytest.param({"sort": "completed_at"}, True, id="sorted by completion"),
+        pytest.param({"sort": "-updated_at"}, False, id="sorted by change"),
+        pytest.param({"status": "running", "result": "ok"}, True, id="no result while running"),
+    ],
+)
+def test_only_finished(given: dict[str, str], *, finished: bool) -> None:
+    """A query is called finished only when every task that can match is."""
+    assert asked(**given).only_finished is finished
+
+
+def test_position_order() -> None:
+    """Places go by key, number, account; an unreadable item stands beside the one before it."""
+    places = [
+        Position(1, 9, "z"),
+        Position(2, 1, "b"),
+        Position(2, 2, "a", -1),
+        Position(2, 2, "a"),
+        Position(2, 2, "a", 1),
+        Position(2, 2, "b"),
+    ]
+
+    assert sorted(places[::-1]) == places
