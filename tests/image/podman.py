@@ -49,7 +49,7 @@ LOCKED_DOWN = (
 
 def call(*argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run a command and return what it said; a failure carries its error output."""
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)  # noqa: S603 -- arguments are this file's own
+    done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)  # noqa: S603 -- arguments are this file's own
     if check and done.returncode:
         raise AssertionError(
             f"{' '.join(argv[:8])} exited {done.returncode}\n{done.stderr[-4000:]}"
