@@ -75,7 +75,7 @@ def clock() -> Clock:
 @pytest.fixture
 def app(clock: Clock) -> Starlette:
     """A platform born at noon, with a short memory."""
-    return create_sandbox(clock=clock, history_days=4)
+    return create_sandbox(clock=clock, history_days=3)
 
 
 @pytest.fixture

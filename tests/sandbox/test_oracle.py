@@ -21,7 +21,7 @@ from tests.sandbox.conftest import NOON_S, Api, Clock
 
 Item = dict[str, Any]
 NOON_NS = int(NOON_S) * 1_000_000_000
-DATASET = Dataset(seed=DEFAULT_SEED, born_ns=NOON_NS, history_days=6)
+DATASET = Dataset(seed=DEFAULT_SEED, born_ns=NOON_NS, history_days=3)
 
 WORDS = {"state": STATES, "priority": PRIORITIES}
 NESTED = {
@@ -86,7 +86,7 @@ def test_rows(
 
 async def test_answers(api: Api, clock: Clock) -> None:
     """What the API lists whole is what there is."""
-    dataset = Dataset(seed=DEFAULT_SEED, born_ns=NOON_NS, history_days=4)
+    dataset = Dataset(seed=DEFAULT_SEED, born_ns=NOON_NS, history_days=3)
 
     assert await api.items("tasks", "limit=1000&lod=debug") == dataset.tasks(clock.now_ns)
     walked = await api.walk("activities", "limit=1000&lod=debug&order=asc(id)")
