@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -21,9 +21,16 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError as UnparsableError
 
 PREFIX = "TASKGATE_"
 _ALIAS = re.compile(r"[a-z0-9-]{1,32}")
+_URL = re.compile(
+    r"(https?)://([\w.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?/*", re.ASCII | re.IGNORECASE
+)
+_PORT_MAX = 65_535
+# What Kubernetes puts into every pod for a Service called `taskgate` or `taskgate-…`.
+_SERVICE_LINK = re.compile(r"_(SERVICE_HOST|SERVICE_PORT|PORT_\d+_(TCP|UDP|SCTP))(_[A-Z0-9_]+)?")
 
 
 class SettingsError(Exception):
@@ -31,7 +38,7 @@ class SettingsError(Exception):
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 def is_loopback(host: str) -> bool:
@@ -44,21 +51,38 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _origin(url: str) -> str:
-    parts = urlsplit(url.strip())
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("must be a data-centre URL such as https://eu2-cloud.acronis.com")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("must hold no credentials, query or fragment")
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
+def _data_centre(text: str) -> str:
+    match = _URL.fullmatch(text.strip())
+    # The value is never repeated: people paste credentials into addresses.
+    if match is None or int(match[3] or 0) > _PORT_MAX:
+        raise ValueError(
+            "must be a data-centre URL such as https://eu2-cloud.acronis.com, without credentials, "
+            "path or query"
+        )
+    scheme, host = match[1].lower(), match[2].lower()
+    if scheme == "http" and not is_loopback(host.strip("[]")):
         raise ValueError("must be https; http is allowed for loopback hosts only")
-    return url.strip().rstrip("/")
+    return f"{scheme}://{host}:{match[3]}" if match[3] else f"{scheme}://{host}"
+
+
+def _alias(text: str) -> str:
+    if not _ALIAS.fullmatch(text):
+        raise ValueError("an alias is [a-z0-9-]{1,32}, in any case here")
+    return text
+
+
+def _no_service_link(value: Any) -> Any:
+    if str(value).startswith("tcp://"):
+        raise ValueError(
+            "is Kubernetes' link to a Service called `taskgate`: use `enableServiceLinks: false`"
+        )
+    return value
 
 
 class AccountSettings(_Section):
     """One account of the platform: where it lives and who we are there."""
 
-    url: Annotated[str, AfterValidator(_origin)]
+    url: Annotated[str, AfterValidator(_data_centre)]
     client_id: Annotated[str, Field(min_length=1)]
     client_secret: SecretStr | None = None
     client_secret_file: Path | None = None
@@ -127,11 +151,14 @@ class Settings(BaseSettings):
         env_file=".env",
         extra="ignore",
         frozen=True,
+        hide_input_in_errors=True,
     )
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65_535)] = 8080
-    accounts: Mapping[str, AccountSettings] = Field(default_factory=dict)
+    port: Annotated[int, Field(ge=0, le=_PORT_MAX), BeforeValidator(_no_service_link)] = 8080
+    accounts: Mapping[Annotated[str, AfterValidator(_alias)], AccountSettings] = Field(
+        default_factory=dict
+    )
     auth: Literal["required", "off"] = "required"
     cache: CacheSettings = CacheSettings()
     upstream: UpstreamSettings = UpstreamSettings()
@@ -142,10 +169,7 @@ class Settings(BaseSettings):
     docs: Literal["on", "off"] = "on"
 
     @model_validator(mode="after")
-    def _consistent(self) -> "Settings":
-        for alias in self.accounts:
-            if not _ALIAS.fullmatch(alias):
-                raise ValueError(f"ACCOUNTS__{alias.upper()}: an alias is [a-z0-9-]{{1,32}}")
+    def _readable_cursor_secret(self) -> "Settings":
         if self.cursor_secret is not None and self.cursor_secret_file is not None:
             raise ValueError("CURSOR_SECRET and CURSOR_SECRET_FILE exclude each other")
         self.cursor_key()
@@ -165,14 +189,18 @@ def load(**overrides: object) -> Settings:
         SettingsError: a value is wrong; each line names its variable.
     """
     try:
-        return Settings.model_validate(Settings(**overrides))  # type: ignore[arg-type]
+        return Settings(**overrides)  # type: ignore[arg-type]  # names come from our own code
     except ValidationError as exc:
         raise SettingsError("\n".join(_sentence(error) for error in exc.errors())) from None
+    except UnparsableError as exc:
+        # Its own words name the field in quotes, and its cause quotes the value.
+        field = str(exc).split('"')[1].upper()
+        raise SettingsError(f"{PREFIX}{field} is no variable; those below it are") from None
 
 
 def _sentence(error: ErrorDetails) -> str:
-    location = error["loc"]
-    variable = PREFIX + "__".join(str(part).upper() for part in location)
+    location = [str(part).upper() for part in error["loc"] if part != "[key]"]
+    variable = PREFIX + "__".join(location)
     reason = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         return f"{variable} is not a setting"
@@ -186,13 +214,17 @@ def _sentence(error: ErrorDetails) -> str:
 def strangers(names: Iterable[str] | None = None) -> dict[str, str | None]:
     """Find variables with our prefix that are no setting, each with the name probably meant.
 
-    Looks at the environment unless told which `names`.
-
-    They don't stop the start: Kubernetes injects such names for a Service called `taskgate`.
+    Looks at the environment unless told which `names`. They don't stop the start, for others may
+    use the prefix too; the names Kubernetes makes of Services are left out.
     """
-    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    known = [name.upper() for name in Settings.model_fields]
     found: dict[str, str | None] = {}
     for name in map(str.upper, os.environ if names is None else names):  # noqa: TID251  # here
-        if name.startswith(PREFIX) and name.split("__")[0] not in known:
-            found[name] = next(iter(get_close_matches(name, known, 1)), None)
+        if not name.startswith(PREFIX) or _SERVICE_LINK.search(name):
+            continue
+        head = name.removeprefix(PREFIX).split("__")[0]
+        if head not in known:
+            # The prefix is left out: it alone would make any two names look alike.
+            meant = next(iter(get_close_matches(head, known, 1)), None)
+            found[name] = PREFIX + meant if meant else None
     return found

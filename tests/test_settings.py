@@ -1,0 +1,340 @@
+"""What an operator may set, and what is told when it is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from app.settings import AccountSettings, SettingsError, is_loopback, load, strangers
+
+CANARY = "canary-7f3a"
+EU2 = {
+    "TASKGATE_ACCOUNTS__EU2__URL": "https://eu2-cloud.acronis.com",
+    "TASKGATE_ACCOUNTS__EU2__CLIENT_ID": "client",
+    "TASKGATE_ACCOUNTS__EU2__CLIENT_SECRET": CANARY,
+}
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No `.env` but one that a test writes."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def env(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Set one account that is right."""
+    for name, value in EU2.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def refusal() -> str:
+    """Return what the start would be refused with."""
+    with pytest.raises(SettingsError) as caught:
+        load()
+    return str(caught.value)
+
+
+def test_defaults() -> None:
+    """With nothing set it listens on loopback, wants consumers and has no account."""
+    found = load()
+
+    assert (found.host, found.port, found.auth, found.accounts) == (
+        "127.0.0.1",
+        8080,
+        "required",
+        {},
+    )
+    assert found.upstream.answer_deadline_s == pytest.approx(1.5 * found.upstream.timeout_s)
+    assert found.cursor_key() is None
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("TASKGATE_HOST", ""),
+        ("TASKGATE_PORT", "65536"),
+        ("TASKGATE_PORT", "-1"),
+        ("TASKGATE_PORT", "http"),
+        ("TASKGATE_AUTH", "maybe"),
+        ("TASKGATE_DOCS", "yes"),
+        ("TASKGATE_LOG_FORMAT", "xml"),
+        ("TASKGATE_LOG_LEVEL", "loud"),
+        ("TASKGATE_CACHE__MAX_BYTES", "1048575"),
+        ("TASKGATE_CACHE__TTL_UNFINISHED_S", "0.9"),
+        ("TASKGATE_CACHE__TTL_FINISHED_S", "86401"),
+        ("TASKGATE_CACHE__TTL_ITEM_FINISHED_S", "nan"),
+        ("TASKGATE_CACHE__TTL_NOT_FOUND_S", "-1"),
+        ("TASKGATE_CACHE__TTL_ERROR_S", "61"),
+        ("TASKGATE_UPSTREAM__TIMEOUT_S", "0"),
+        ("TASKGATE_UPSTREAM__DEADLINE_S", "inf"),
+        ("TASKGATE_UPSTREAM__PAGE_SIZE_MAX", "0"),
+        ("TASKGATE_UPSTREAM__SCAN_PAGES_MAX", "1001"),
+        ("TASKGATE_ACCOUNTS__EU2__URL", "eu2-cloud.acronis.com"),
+        ("TASKGATE_ACCOUNTS__EU2__CLIENT_ID", ""),
+        ("TASKGATE_ACCOUNTS__EU2__TENANT", "1234"),
+    ],
+)
+def test_wrong_value(env: pytest.MonkeyPatch, variable: str, value: str) -> None:
+    """A value out of bounds stops the start, and its variable is named."""
+    env.setenv(variable, value)
+
+    assert refusal().startswith(f"{variable}: ")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("TASKGATE_CACHE__MAX_BYTE", "1", "TASKGATE_CACHE__MAX_BYTE is not a setting"),
+        (
+            "TASKGATE_ACCOUNTS__EU2__SECRET",
+            CANARY,
+            "TASKGATE_ACCOUNTS__EU2__SECRET is not a setting",
+        ),
+        ("TASKGATE_CACHE", CANARY, "TASKGATE_CACHE is no variable; those below it are"),
+        ("TASKGATE_ACCOUNTS__US__URL", "https://h", "TASKGATE_ACCOUNTS__US__CLIENT_ID is required"),
+        (
+            "TASKGATE_ACCOUNTS__EU2__CLIENT_SECRET",
+            "",
+            "TASKGATE_ACCOUNTS__EU2: CLIENT_SECRET is empty",
+        ),
+        (
+            "TASKGATE_ACCOUNTS__EU2__CLIENT_SECRET_FILE",
+            "/dev/null",
+            "TASKGATE_ACCOUNTS__EU2: needs CLIENT_SECRET or CLIENT_SECRET_FILE, one of them",
+        ),
+        ("TASKGATE_CURSOR_SECRET", "", "TASKGATE_CURSOR_SECRET is empty"),
+        (
+            "TASKGATE_PORT",
+            "tcp://10.0.0.1:80",
+            (
+                "TASKGATE_PORT: is Kubernetes' link to a Service called `taskgate`: "
+                "use `enableServiceLinks: false`"
+            ),
+        ),
+    ],
+)
+def test_sentence(env: pytest.MonkeyPatch, variable: str, value: str, told: str) -> None:
+    """The sentence says what to mend."""
+    env.setenv(variable, value)
+
+    assert refusal() == told
+
+
+def test_no_secret_at_all(env: pytest.MonkeyPatch) -> None:
+    """An account without a secret is refused."""
+    env.delenv("TASKGATE_ACCOUNTS__EU2__CLIENT_SECRET")
+
+    assert "needs CLIENT_SECRET or CLIENT_SECRET_FILE" in refusal()
+
+
+def test_several_errors(env: pytest.MonkeyPatch) -> None:
+    """Everything that is wrong is told at once, a line each."""
+    env.setenv("TASKGATE_PORT", "http")
+    env.setenv("TASKGATE_CACHE__TTL_ERROR_S", "-1")
+    env.setenv("TASKGATE_ACCOUNTS__EU_2__URL", "https://h")
+
+    told = refusal()
+
+    for variable in ("TASKGATE_PORT: ", "TASKGATE_CACHE__TTL_ERROR_S: "):
+        assert variable in told
+    assert "TASKGATE_ACCOUNTS__EU_2: an alias is [a-z0-9-]{1,32}" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("https://eu2-cloud.acronis.com/", "https://eu2-cloud.acronis.com"),
+        (" HTTPS://EU2-cloud.acronis.com ", "https://eu2-cloud.acronis.com"),
+        ("https://eu2-cloud.acronis.com:8443", "https://eu2-cloud.acronis.com:8443"),
+        ("http://127.0.0.1:9000//", "http://127.0.0.1:9000"),
+        ("http://localhost", "http://localhost"),
+        ("http://[::1]:9000", "http://[::1]:9000"),
+    ],
+)
+def test_url(text: str, url: str) -> None:
+    """A data-centre URL is an origin; plain http is for this machine alone."""
+    account = {"url": text, "client_id": "client", "client_secret": CANARY}
+
+    assert AccountSettings.model_validate(account).url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "ftp://eu2-cloud.acronis.com",
+        "http://eu2-cloud.acronis.com",
+        "http://10.0.0.1",
+        "http://[2001:db8::1]",
+        "http://localhost.example.com",
+        "https://eu2-cloud.acronis.com/api/2",
+        "https://eu2-cloud.acronis.com?x=1",
+        "https://eu2-cloud.acronis.com#x",
+        f"https://me:{CANARY}@eu2-cloud.acronis.com",
+        f"https://me:{CANARY}/x@eu2-cloud.acronis.com",
+        "https://eu2 cloud.acronis.com",
+        "https://eu2-cloud.acronis.com:65536",
+    ],
+)
+def test_refused_url(env: pytest.MonkeyPatch, url: str) -> None:
+    """Anything else is refused, and what was set is not repeated."""
+    env.setenv("TASKGATE_ACCOUNTS__EU2__URL", url)
+
+    told = refusal()
+
+    assert told.startswith("TASKGATE_ACCOUNTS__EU2__URL: must be ")
+    assert CANARY not in told
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_loopback(name: str) -> None:
+    """These hosts can only be this machine."""
+    assert is_loopback(name)
+
+
+@pytest.mark.parametrize("alias", ["EU2", "eu2", "Eu2"])
+def test_alias_ignores_case(monkeypatch: pytest.MonkeyPatch, alias: str) -> None:
+    """An alias is lower case inside, whatever the variable's case."""
+    for name, value in EU2.items():
+        monkeypatch.setenv(name.replace("EU2", alias), value)
+
+    assert list(load().accounts) == ["eu2"]
+
+
+@pytest.mark.parametrize("alias", ["EU.2", "É", "A" * 33, "EU_2"])
+def test_refused_alias(monkeypatch: pytest.MonkeyPatch, alias: str) -> None:
+    """An alias is 1 to 32 of letters, digits and hyphens: it is part of every id."""
+    for name, value in EU2.items():
+        monkeypatch.setenv(name.replace("EU2", alias), value)
+
+    assert f"TASKGATE_ACCOUNTS__{alias.upper()}: an alias is" in refusal()
+
+
+def test_secret_file(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A secret's file is read at each use, without the line's end, so rotation needs no restart."""
+    path = tmp_path / "secret"
+    path.write_text("first\n")
+    env.delenv("TASKGATE_ACCOUNTS__EU2__CLIENT_SECRET")
+    env.setenv("TASKGATE_ACCOUNTS__EU2__CLIENT_SECRET_FILE", str(path))
+    account = load().accounts["eu2"]
+
+    first = account.secret()
+    path.write_text("second\n")
+
+    assert (first, account.secret()) == ("first", "second")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "CLIENT_SECRET_FILE can't be read: secret: FileNotFoundError"),
+        (b"\xff\xfe", "CLIENT_SECRET_FILE can't be read: secret: UnicodeDecodeError"),
+        (b" \n", "CLIENT_SECRET is empty"),
+    ],
+    ids=["missing", "no text", "empty"],
+)
+def test_unusable_secret_file(env: pytest.MonkeyPatch, content: bytes | None, told: str) -> None:
+    """A file that holds no secret stops the start, not the first request."""
+    env.delenv("TASKGATE_ACCOUNTS__EU2__CLIENT_SECRET")
+    env.setenv("TASKGATE_ACCOUNTS__EU2__CLIENT_SECRET_FILE", "secret")
+    if content is not None:
+        Path("secret").write_bytes(content)
+
+    assert refusal() == f"TASKGATE_ACCOUNTS__EU2: {told}"
+
+
+def test_cursor_secret(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The key of cursors comes from a variable or from a file, not from both."""
+    path = tmp_path / "key"
+    path.write_text("from-file\n")
+    env.setenv("TASKGATE_CURSOR_SECRET_FILE", str(path))
+    from_file = load().cursor_key()
+    env.setenv("TASKGATE_CURSOR_SECRET", "from-variable")
+    both = refusal()
+    env.delenv("TASKGATE_CURSOR_SECRET_FILE")
+
+    assert (from_file, load().cursor_key()) == (b"from-file", b"from-variable")
+    assert both == "TASKGATE_CURSOR_SECRET and CURSOR_SECRET_FILE exclude each other"
+
+
+@pytest.mark.usefixtures("env")
+def test_secret_is_not_shown() -> None:
+    """Nothing that prints the settings prints a secret."""
+    found = load()
+
+    assert CANARY not in f"{found!r} {found} {found.model_dump_json()} {found.accounts['eu2']!r}"
+
+
+def test_secret_is_not_in_errors(env: pytest.MonkeyPatch) -> None:
+    """A refusal shows no secret, nor does anything that it was raised from."""
+    env.setenv("TASKGATE_ACCOUNTS__EU2__CLIENT_SECRET_FILE", CANARY)
+    env.setenv("TASKGATE_PORT", "http")
+
+    with pytest.raises(SettingsError) as caught:
+        load()
+
+    assert CANARY not in f"{caught.value!r} {caught.value.__cause__!r}"
+    assert CANARY not in str(caught.value.__context__)
+
+
+def test_dotenv(env: pytest.MonkeyPatch) -> None:
+    """A `.env` file counts, the environment beats it, and strange names in it do no harm."""
+    env.setenv("TASKGATE_HOST", "0.0.0.0")  # noqa: S104
+    Path(".env").write_text("TASKGATE_PORT=9000\nTASKGATE_HOST=10.0.0.1\nOTHER=1\n")
+
+    found = load()
+
+    assert (found.host, found.port) == ("0.0.0.0", 9000)  # noqa: S104
+
+
+def test_overrides(env: pytest.MonkeyPatch) -> None:
+    """What the command line says beats the environment, 0 included."""
+    env.setenv("TASKGATE_PORT", "9000")
+
+    assert load(port=0).port == 0
+
+
+def test_frozen() -> None:
+    """Nothing changes the settings once they are read."""
+    with pytest.raises(ValueError, match="frozen"):
+        load().port = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("TASKGATE_PROT", "TASKGATE_PORT"),
+        ("TASKGATE_ACCOUNT__EU2__URL", "TASKGATE_ACCOUNTS"),
+        ("taskgate_cursor_secrt", "TASKGATE_CURSOR_SECRET"),
+        ("TASKGATE_XYZZY", None),
+    ],
+)
+def test_stranger(name: str, meant: str | None) -> None:
+    """A name with our prefix that is no setting is told, with the one that was probably meant."""
+    assert strangers([name]) == {name.upper(): meant}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "TASKGATE_PORT",
+        "taskgate_accounts__eu2__url",
+        "PATH",
+        "TASKGATE_SERVICE_HOST",
+        "TASKGATE_SERVICE_PORT_HTTP",
+        "TASKGATE_PORT_8080_TCP",
+        "TASKGATE_PORT_8080_TCP_ADDR",
+        "TASKGATE_METRICS_SERVICE_PORT",
+    ],
+)
+def test_no_stranger(name: str) -> None:
+    """Settings, names of others, and what Kubernetes makes of Services are no news."""
+    assert strangers([name]) == {}
+
+
+def test_strangers_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless told, it looks at the environment itself."""
+    monkeypatch.setenv("TASKGATE_PROT", "1")
+
+    assert strangers()["TASKGATE_PROT"] == "TASKGATE_PORT"
