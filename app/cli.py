@@ -4,76 +4,164 @@ import argparse
 import asyncio
 import json
 import signal
+import socket
 import sys
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, aclosing
 from types import FrameType
 
 import structlog
 import uvicorn
-from fastapi import FastAPI
 from typing_extensions import override
 
 from app import __version__, settings
-from app.errors import ServiceError
+from app.api.health import Readiness
+from app.errors import ServiceError, UpstreamAuthFailedError
 from app.main import SYSTEM_CLOCK, create_app, create_platforms
 from app.platform.client import PlatformClient
 from app.settings import AccountSettings, Settings, SettingsError
 from app.telemetry.logging import configure_logging
 
 _DRAIN_S = 25  # less than the 30 s that Kubernetes waits before it kills
+_PORT_MAX = 65_535
 _NO_ACCOUNT = (
     "No account is configured: set TASKGATE_ACCOUNTS__<ALIAS>__URL, __CLIENT_ID and "
-    "__CLIENT_SECRET, or serve invented data with --sandbox."
+    "__CLIENT_SECRET, or serve invented data with `taskgate serve --sandbox`."
 )
 _NO_CONSUMER = (
     "TASKGATE_AUTH is `required` and no consumer is configured: set TASKGATE_AUTH=off to answer "
     "everyone who can reach the port."
 )
-_log = structlog.get_logger()
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; return its exit status: 2 when the configuration is wrong."""
-    parser = _parser()
-    arguments = parser.parse_args(argv)
+class Server(uvicorn.Server):
+    """Says when it listens, and stops being ready as soon as it is told to stop."""
+
+    def __init__(
+        self, config: uvicorn.Config, listener: socket.socket, readiness: Readiness
+    ) -> None:
+        super().__init__(config)
+        self.listener = listener
+        self._readiness = readiness
+        self._log = structlog.get_logger()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        host, port = self.listener.getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    @override
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._log.info("serving", url=self.url, version=__version__)
+
+    @override
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # No log line here: a signal may come while this very thread holds the logger's lock.
+        self._readiness.draining = True
+        super().handle_exit(sig, frame)
+
+    @override
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._log.info("draining", at_most_s=_DRAIN_S)
+        await super().shutdown(sockets)
+        self._log.info("stopped")
+
+
+Run = Callable[[Server], None]
+
+
+def until_told(server: Server) -> None:
+    """Serve until SIGTERM or SIGINT, finish what runs, return."""
+    # uvicorn raises the signal again once it has stopped; both then look alike, as they do
+    # when they come before it listens to signals.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return int(arguments.run(arguments))
+        server.run(sockets=[server.listener])
+    except KeyboardInterrupt:
+        return
+
+
+def main(argv: Sequence[str] | None = None, *, run: Run = until_told) -> int:
+    """Run a command and return its exit status; `run` is how long `serve` serves.
+
+    0: done. 1: an account failed its check, or the address is taken. 2: the configuration or the
+    command is wrong; one sentence on stderr says how.
+    """
+    arguments = _parser(run).parse_args(argv)
+    try:
+        return int(arguments.command(arguments))
     except SettingsError as exc:
         print(f"taskgate: {exc}", file=sys.stderr)
         return 2
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(run: Run) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="taskgate", description=__doc__)
     parser.add_argument("--version", action="version", version=f"taskgate {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     serve = commands.add_parser("serve", help="answer requests until told to stop")
     serve.add_argument("--host", help="listen address; default TASKGATE_HOST or 127.0.0.1")
-    serve.add_argument("--port", type=int, help="default TASKGATE_PORT or 8080")
+    serve.add_argument("--port", type=_port, help="default TASKGATE_PORT or 8080; 0 takes any")
     serve.add_argument("--sandbox", action="store_true", help="serve invented, living data")
-    serve.set_defaults(run=_serve)
+    serve.set_defaults(command=lambda arguments: _serve(arguments, run))
     openapi = commands.add_parser("openapi", help="write the OpenAPI document")
-    openapi.set_defaults(run=_openapi)
+    openapi.set_defaults(command=_openapi)
     check = commands.add_parser("check", help="log in to each account and read one task")
-    check.set_defaults(run=_check)
+    check.set_defaults(command=_check)
     return parser
 
 
-def _serve(arguments: argparse.Namespace) -> int:
-    listen = {name: getattr(arguments, name) for name in ("host", "port")}
-    configured = settings.load(**{name: value for name, value in listen.items() if value})
+def _port(text: str) -> int:
+    if text.isascii() and text.isdecimal() and int(text[:8]) <= _PORT_MAX:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"a port is a number from 0 to {_PORT_MAX}, not {text!r}")
+
+
+def _serve(arguments: argparse.Namespace, run: Run) -> int:
+    given = {"host": arguments.host, "port": arguments.port}
+    configured = settings.load(
+        **{name: value for name, value in given.items() if value is not None}
+    )
     with ExitStack() as stack:
         if arguments.sandbox:
             configured = _with_sandbox(configured, stack)
         _refuse_unservable(configured)
         configure_logging(fmt=configured.log_format, level=configured.log_level)
+        log = structlog.get_logger()
         for name, meant in settings.strangers().items():
-            _log.warning("unknown_setting", name=name, did_you_mean=meant)
+            log.warning("unknown_setting", name=name, did_you_mean=meant)
         if arguments.sandbox:
             url = configured.accounts["sandbox"].url
-            _log.warning("sandbox_serving", detail="all data is invented", url=url)
-        return _run(create_app(configured, sandbox=arguments.sandbox), configured)
+            log.warning("sandbox_serving", detail="all data is invented", url=url)
+        try:
+            listener = stack.enter_context(_listen(configured.host, configured.port))
+        except OSError as exc:
+            print(f"taskgate: can't listen: {exc.strerror}", file=sys.stderr)
+            return 1
+        app = create_app(configured, sandbox=arguments.sandbox)
+        config = uvicorn.Config(
+            app,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            # Its lines of less weight repeat ours.
+            log_level="error" if configured.log_level == "error" else "warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=_DRAIN_S,
+        )
+        run(Server(config, listener, app.state.readiness))
+    return 0
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=2048)
 
 
 def _with_sandbox(configured: Settings, stack: ExitStack) -> Settings:
@@ -107,43 +195,6 @@ def _refuse_unservable(configured: Settings) -> None:
         raise SettingsError(_NO_CONSUMER)
 
 
-class _Server(uvicorn.Server):
-    """Stops being ready as soon as it is told to stop, before the last requests are done."""
-
-    @override
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        app = self.config.app
-        if isinstance(app, FastAPI):
-            app.state.readiness.draining = True
-        super().handle_exit(sig, frame)
-
-
-def _run(app: FastAPI, configured: Settings) -> int:
-    server = _Server(
-        uvicorn.Config(
-            app,
-            host=configured.host,
-            port=configured.port,
-            loop="uvloop",
-            http="httptools",
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=_DRAIN_S,
-        )
-    )
-    # uvicorn raises the signal again once it has stopped; having stopped cleanly is success.
-    signal.signal(signal.SIGTERM, lambda *_: None)
-    try:
-        server.run()
-    except KeyboardInterrupt:
-        return 0
-    return 0 if server.started else 1
-
-
 def _openapi(_: argparse.Namespace) -> int:
     # Not `load()`: the document is the same whatever the environment says.
     document = create_app(Settings.model_construct()).openapi()
@@ -167,6 +218,9 @@ async def _check_accounts(configured: Settings) -> int:
         except ServiceError as exc:
             failed += 1
             print(f"  {exc.slug}: {exc.detail}")
+            if isinstance(exc, UpstreamAuthFailedError):
+                prefix = f"TASKGATE_ACCOUNTS__{alias.upper()}__"
+                print(f"  look at {prefix}CLIENT_ID and {prefix}CLIENT_SECRET")
         finally:
             await platform.aclose()
     print("ok" if not failed else f"{failed} of {len(configured.accounts)} accounts failed")
@@ -176,9 +230,11 @@ async def _check_accounts(configured: Settings) -> int:
 async def _check_account(platform: PlatformClient) -> None:
     await platform.login()
     print("  logged in")
-    async for page in platform.task_pages((("order", "desc(enqueuedAt)"),), limit=1):
-        for reading in page.readings:
-            task = reading.task
-            print(f"  newest task: {task.id}, {task.status}, created {task.created_at}")
-            return
-    print("  no task is visible: does the client have the role viewer? (P§2.4)")
+    pages = platform.task_pages((("order", "desc(enqueuedAt)"),), limit=1)
+    async with aclosing(pages):
+        async for page in pages:
+            for reading in page.readings:
+                task = reading.task
+                print(f"  newest task: {task.id}, {task.status}, created {task.created_at}")
+                return
+    print("  no task is visible: has the client the role of a viewer in the tenant?")

@@ -1,0 +1,271 @@
+"""The commands, in process; `test_process.py` runs them for real."""
+
+import json
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import structlog
+import uvicorn
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
+from typing_extensions import override
+
+from app.api.health import Readiness
+from app.cli import Server, main, until_told
+from app.sandbox.app import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, create_sandbox
+from app.sandbox.server import SandboxServer
+
+Capture = pytest.CaptureFixture[str]
+CANARY = "canary-7f3a"
+
+
+@pytest.fixture(autouse=True)
+def _untouched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No `.env` is near; logging and SIGTERM are of the whole process: put them back."""
+    monkeypatch.chdir(tmp_path)
+    names = ["", "uvicorn", "uvicorn.error", "uvicorn.access", "httpx", "httpcore", "asyncio"]
+    loggers = [logging.getLogger(name) for name in names]
+    before = [(each.handlers[:], each.level, each.propagate, each.disabled) for each in loggers]
+    sigterm = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, sigterm)
+    structlog.reset_defaults()
+    for each, state in zip(loggers, before, strict=True):
+        each.handlers, each.level, each.propagate, each.disabled = state
+        each.manager._clear_cache()  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+@pytest.fixture(scope="module")
+def platform() -> Iterator[str]:
+    """Serve a sandbox platform; return its address."""
+    with SandboxServer(create_sandbox(clock=lambda: 1_795_000_000.0)) as server:
+        yield server.url
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch, platform: str) -> pytest.MonkeyPatch:
+    """Configure the sandbox platform as the account `eu2`."""
+    monkeypatch.setenv("TASKGATE_ACCOUNTS__EU2__URL", platform)
+    monkeypatch.setenv("TASKGATE_ACCOUNTS__EU2__CLIENT_ID", DEFAULT_CLIENT_ID)
+    monkeypatch.setenv("TASKGATE_ACCOUNTS__EU2__CLIENT_SECRET", DEFAULT_CLIENT_SECRET)
+    return monkeypatch
+
+
+class Served:
+    """Takes the server instead of running it."""
+
+    def __init__(self) -> None:
+        self.urls: list[str] = []
+
+    def __call__(self, server: Server) -> None:
+        """Note where the server would serve."""
+        self.urls.append(server.url)
+
+
+def refused(server: Server) -> None:
+    """Fail the test: the service must not start."""
+    pytest.fail(f"served at {server.url}")
+
+
+def test_nothing_configured(capsys: Capture) -> None:
+    """Without an account `serve` ends with status 2 and one sentence that names what to set."""
+    assert main(["serve"], run=refused) == 2
+
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    for name in ("TASKGATE_ACCOUNTS__<ALIAS>__URL", "__CLIENT_ID", "__CLIENT_SECRET", "--sandbox"):
+        assert name in told
+
+
+def test_no_consumer(capsys: Capture, account: pytest.MonkeyPatch) -> None:
+    """With an account and no consumer `serve` fails closed, and names the way out."""
+    del account
+
+    assert main(["serve"], run=refused) == 2
+    assert "TASKGATE_AUTH=off" in capsys.readouterr().err
+
+
+def test_sandbox_keeps_required(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sandbox opens the door only when nobody said that it be shut."""
+    monkeypatch.setenv("TASKGATE_AUTH", "required")
+
+    assert main(["serve", "--sandbox"], run=refused) == 2
+    assert "TASKGATE_AUTH" in capsys.readouterr().err
+
+
+def test_wrong_setting(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong setting is a sentence, not a traceback."""
+    monkeypatch.setenv("TASKGATE_UPSTREAM__TIMEOUT_S", "soon")
+
+    assert main(["check"]) == 2
+    assert capsys.readouterr().err.startswith("taskgate: TASKGATE_UPSTREAM__TIMEOUT_S: ")
+
+
+@pytest.mark.parametrize("port", ["65536", "-1", "http", "8_0", "²"])
+def test_wrong_port(capsys: Capture, port: str) -> None:
+    """A wrong port on the command line is told with what is allowed."""
+    with pytest.raises(SystemExit) as caught:
+        main(["serve", f"--port={port}"], run=refused)
+
+    assert caught.value.code == 2
+    assert "--port: a port is a number from 0 to 65535" in capsys.readouterr().err
+
+
+def test_sandbox(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line beats the environment, port 0 too; the log says that data is invented."""
+    monkeypatch.setenv("TASKGATE_PORT", "1")
+    monkeypatch.setenv("TASKGATE_PROT", "2")
+    served = Served()
+
+    assert main(["serve", "--sandbox", "--port", "0"], run=served) == 0
+
+    (url,) = served.urls
+    assert url.startswith("http://127.0.0.1:")
+    assert not url.endswith(":1")
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    unknown, sandbox = lines
+    assert (unknown["event"], unknown["did_you_mean"]) == ("unknown_setting", "TASKGATE_PORT")
+    assert (sandbox["event"], sandbox["detail"]) == ("sandbox_serving", "all data is invented")
+
+
+def test_open_account(capsys: Capture, account: pytest.MonkeyPatch) -> None:
+    """A real account is served when it was said that everybody may ask; nothing is invented."""
+    account.setenv("TASKGATE_AUTH", "off")
+    account.setenv("TASKGATE_HOST", "::1")
+    served = Served()
+
+    assert main(["serve", "--port", "0"], run=served) == 0
+    assert served.urls[0].startswith("http://[::1]:")
+    assert capsys.readouterr() == ("", "")
+
+
+def test_address_taken(capsys: Capture, account: pytest.MonkeyPatch) -> None:
+    """An address that is taken ends `serve` with status 1 and a sentence."""
+    account.setenv("TASKGATE_AUTH", "off")
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        account.setenv("TASKGATE_PORT", str(taken.getsockname()[1]))
+
+        assert main(["serve"], run=refused) == 1
+
+    assert "can't listen: Address already in use" in capsys.readouterr().err
+
+
+class Told(Server):
+    """Gets a signal as soon as it serves."""
+
+    signal = signal.SIGTERM
+
+    @override
+    async def main_loop(self) -> None:
+        signal.raise_signal(self.signal)
+        await super().main_loop()
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT], ids=lambda sent: sent.name)
+def test_until_told(sent: signal.Signals) -> None:
+    """SIGTERM and Ctrl-C end the server in order, not ready from the first moment."""
+    readiness = Readiness(degraded=lambda: False, started=True)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer nothing."""
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = Told(uvicorn.Config(app, log_config=None, lifespan="off"), listener, readiness)
+    server.signal = sent
+    with structlog.testing.capture_logs() as lines:
+        until_told(server)
+
+    assert readiness.status == "draining"
+    assert [line["event"] for line in lines] == ["serving", "draining", "stopped"]
+    assert listener.fileno() == -1
+
+
+def test_check(capsys: Capture, account: pytest.MonkeyPatch) -> None:
+    """`check` logs in, reads one task, prints what it found, and no secret."""
+    del account
+
+    assert main(["check"]) == 0
+
+    told, _ = capsys.readouterr()
+    assert "  logged in\n  newest task: eu2." in told
+    assert told.endswith("\nok\n")
+    assert DEFAULT_CLIENT_SECRET not in told
+
+
+def test_check_wrong_secret(capsys: Capture, account: pytest.MonkeyPatch) -> None:
+    """A refused secret is told in words, with the variables to look at, and status 1."""
+    account.setenv("TASKGATE_ACCOUNTS__EU2__CLIENT_SECRET", CANARY)
+
+    assert main(["check"]) == 1
+
+    told = capsys.readouterr()
+    assert "refused the credentials of this account" in told.out
+    assert "TASKGATE_ACCOUNTS__EU2__CLIENT_SECRET" in told.out
+    assert "1 of 1 accounts failed" in told.out
+    assert CANARY not in told.out + told.err
+
+
+def test_check_unreachable(capsys: Capture, account: pytest.MonkeyPatch) -> None:
+    """Every account is checked, whatever became of those before it."""
+    with closing(socket.socket()) as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        account.setenv("TASKGATE_ACCOUNTS__DOWN__URL", f"http://127.0.0.1:{port}")
+        account.setenv("TASKGATE_ACCOUNTS__DOWN__CLIENT_ID", "client")
+        account.setenv("TASKGATE_ACCOUNTS__DOWN__CLIENT_SECRET", CANARY)
+        account.setenv("TASKGATE_UPSTREAM__DEADLINE_S", "0.5")
+
+        assert main(["check"]) == 1
+
+    told = capsys.readouterr().out
+    assert "upstream-unavailable: The platform could not be reached." in told
+    assert "newest task: eu2." in told
+
+
+def test_check_without_account(capsys: Capture) -> None:
+    """There must be something to check."""
+    assert main(["check"]) == 2
+    assert "No account is configured" in capsys.readouterr().err
+
+
+def test_openapi(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The document is printed whatever the environment says, be it wrong."""
+    assert main(["openapi"]) == 0
+    plain = capsys.readouterr().out
+    monkeypatch.setenv("TASKGATE_PORT", "http")
+    monkeypatch.setenv("TASKGATE_DOCS", "off")
+
+    assert main(["openapi"]) == 0
+    assert capsys.readouterr().out == plain
+    assert json.loads(plain)["info"]["title"] == "Taskgate"
+
+
+def test_version(capsys: Capture) -> None:
+    """`--version` says what runs."""
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+
+    assert caught.value.code == 0
+    assert capsys.readouterr().out.startswith("taskgate ")
+
+
+def test_check_empty_account(capsys: Capture, account: pytest.MonkeyPatch) -> None:
+    """An account that shows no task passes, with a hint: a missing role looks the same."""
+    token = {"access_token": "opaque", "token_type": "bearer", "expires_in": 7200}
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as the platform does for a client that sees nothing."""
+        answer = token if scope["path"].endswith("/token") else {"items": [], "paging": {}}
+        await JSONResponse(answer)(scope, receive, send)
+
+    with SandboxServer(app) as server:
+        account.setenv("TASKGATE_ACCOUNTS__EU2__URL", server.url)
+
+        assert main(["check"]) == 0
+
+    assert "no task is visible" in capsys.readouterr().out
