@@ -1,4 +1,4 @@
-"""What a page of tasks costs to decode, normalise and encode, in units of `json.loads` of its bytes.
+"""What it costs to decode, normalise and encode a page of tasks, against `json.loads` of its bytes.
 
 Usage: `.venv/bin/python bench/normalise.py [PAGE.json ...]`; see README.md.
 """

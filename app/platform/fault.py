@@ -12,7 +12,7 @@ _NO_CONTEXT = WireFaultContext()
 # What differs between two machines with one fault, longest forms first: quoted names, UUIDs,
 # mail addresses, Windows and UNC paths, POSIX paths, hexadecimal and decimal numbers.
 _PARTICULARS = re.compile(
-    r"""(?<!\w)'[^']*'(?!\w) | "[^"]*" | “[^”]*” | «[^»]*»
+    r"""(?<!\w)'.*?'(?!\w) | "[^"]*" | “[^”]*” | «[^»]*»
     | \b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b
     | [\w.+-]+@[\w.-]+
     | (?:\b[a-zA-Z]:|\\)[\\/][^\s'",;]*
