@@ -11,6 +11,7 @@ import httpx
 import msgspec
 
 from app.errors import (
+    UpstreamAuthFailedError,
     UpstreamInvalidResponseError,
     UpstreamTimeoutError,
     UpstreamUnavailableError,
@@ -41,7 +42,8 @@ class Grant:
 class TokenEndpoint:
     """Asks for tokens with the client's id and secret, sent as HTTP Basic (P§2.1).
 
-    `secret` is called for each request, so a rotated one is used without a restart. `tenant` is
+    `secret` is called for each request, so a rotated one is used without a restart; it raises
+    ValueError when it finds none. `tenant` is
     the UUID to narrow the tokens to, `deadline_s` bounds a request with all its attempts.
     """
 
@@ -74,19 +76,20 @@ class TokenEndpoint:
         """Fetch a new token.
 
         Raises:
-            UpstreamAuthFailedError: the credentials were refused.
+            UpstreamAuthFailedError: the credentials were refused, or the secret is not there.
             UpstreamInvalidResponseError: the answer holds no token that can be used.
             UpstreamThrottledError: the endpoint asked to slow down.
             UpstreamUnavailableError: it failed, was out of reach, or did not answer in time.
         """
         now = self._clock()
         deadline = self._monotonic() + self._deadline_s
+        auth = httpx.BasicAuth(self._client_id, self._client_secret())
         try:
             async with answering(self._account, deadline_s=self._deadline_s):
                 response = await self._http.post(
                     TOKEN_PATH,
                     data=self._form,
-                    auth=httpx.BasicAuth(self._client_id, self._secret()),
+                    auth=auth,
                     extensions=extensions("token", deadline=deadline),
                 )
         except UpstreamTimeoutError as error:
@@ -98,6 +101,14 @@ class TokenEndpoint:
         if not response.is_success:
             raise token_refusal(response, account=self._account, now=now)
         return read_grant(response.content, account=self._account, now=now)
+
+    def _client_secret(self) -> str:
+        try:
+            return self._secret()
+        except ValueError as error:
+            raise UpstreamAuthFailedError(
+                "The client secret of this account can't be read.", account=self._account
+            ) from error
 
 
 class _Answer(msgspec.Struct):

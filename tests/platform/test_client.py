@@ -301,6 +301,21 @@ async def test_narrowed_token() -> None:
     assert f"tenant-id%3A{TENANT}".encode() in here.upstream.requests[0].content
 
 
+async def test_vanished_secret() -> None:
+    """A secret that can't be read any more is a matter of credentials, and is told as one."""
+
+    def vanished() -> str:
+        raise ValueError("CLIENT_SECRET_FILE can't be read: /run/secret: FileNotFoundError")
+
+    here = world(secret=vanished)
+    with pytest.raises(UpstreamAuthFailedError, match="can't be read") as caught:
+        await here.client.login()
+
+    assert caught.value.account == "eu2"
+    assert "/run" not in caught.value.detail
+    assert here.heard(TokenRefreshFailed) == [TokenRefreshFailed("eu2", "upstream-auth-failed")]
+
+
 async def test_rotated_secret() -> None:
     """The secret is read for each request, so a rotated one needs no restart."""
     secrets = iter(["old", "secret"])
