@@ -6,8 +6,7 @@ from collections.abc import Callable
 from fastapi import Request, Response
 
 from app.api.problems import render
-from app.cache.cache import Found
-from app.service.encode import Answer
+from app.service.encode import Delivery
 
 VARY = "Accept, Accept-Encoding, Authorization, Origin, X-API-Key"
 _ETAG = re.compile(r'(?:W/)?("[^"]*")')
@@ -19,7 +18,7 @@ class Renderer:
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
 
-    def render(self, found: Found[Answer], request: Request) -> Response:
+    def render(self, found: Delivery, request: Request) -> Response:
         """Return the answer, a 304, or the problem that stands in its place."""
         request.state.cache = found.how
         now = self._monotonic()
@@ -42,7 +41,7 @@ class Renderer:
         return Response(answer.body, headers=headers, media_type="application/json")
 
 
-def _cache_status(found: Found[Answer], now: float) -> str:
+def _cache_status(found: Delivery, now: float) -> str:
     """Say how the answer came, RFC 9211; `collapsed` is one fetch that several waited for."""
     if found.how == "hit":
         return f"taskgate; hit; ttl={int(found.ttl_left_s(now))}"

@@ -2,10 +2,11 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import msgspec
 
+from app.cache.cache import Found
 from app.domain.task import Task
 from app.domain.times import rfc3339
 
@@ -89,6 +90,10 @@ class Answer:
     def size_bytes(self) -> int:
         """What keeping it costs."""
         return len(self.body) + _OVERHEAD_BYTES
+
+
+Delivery: TypeAlias = Found[Answer]
+"""What a question is answered with: an answer or a failure, and how the cache came by it."""
 
 
 def encode(body: msgspec.Struct, *, next_path: str | None = None) -> Answer:
