@@ -65,7 +65,7 @@ def _spelt(draw: st.DrawFn, question: Question) -> Pairs:
     return draw(st.permutations(pairs))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.data())
 def test_one_question_is_one_value(data: st.DataObject) -> None:
     """However a question is spelt, it is one value and one hash: one key of the cache."""
@@ -76,7 +76,7 @@ def test_one_question_is_one_value(data: st.DataObject) -> None:
     assert hash(one) == hash(other)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.data())
 def test_two_questions_are_two_values(data: st.DataObject) -> None:
     """Different questions never share a value."""

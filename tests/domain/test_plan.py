@@ -184,7 +184,7 @@ def selected(plan: Plan | None) -> list[tuple[str, str | None, bool]]:
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(_QUERIES)
 def test_exact(query: TaskQuery) -> None:
     """What goes out and what is checked here select exactly the tasks that were asked for."""
