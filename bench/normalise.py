@@ -41,7 +41,7 @@ def page_of(names: list[str]) -> bytes:
 
 def normalise(body: bytes) -> None:
     readings, _ = read_page(body, "eu2")
-    msgspec.json.encode([reading.task for reading in readings])
+    msgspec.json.encode([reading.item for reading in readings])
 
 
 def decode_and_normalise(body: bytes) -> None:

@@ -9,8 +9,8 @@ from typing import Any, cast
 from app.domain import moments
 from app.domain.parameters import PARAMETERS, Parameter, ValueFaultError
 from app.domain.query import IDS_MAX, LIMIT_DEFAULT, SORT_FIELDS, TOKEN_FIELDS, TaskQuery, Window
+from app.domain.reading import InstantField
 from app.domain.status import GROUPS
-from app.domain.task import InstantField
 from app.errors import (
     ConflictingParametersError,
     InvalidParameterError,

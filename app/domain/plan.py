@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from app.domain.moments import resolve
 from app.domain.query import Position, TaskQuery, TokenField
+from app.domain.reading import InstantField, Item, Reading
 from app.domain.status import CANCELING, COMPLETED, FINISHED, UNFINISHED
-from app.domain.task import InstantField, Reading
 from app.domain.times import rfc3339
 
 Params = tuple[tuple[str, str], ...]
-Keep = Callable[[Reading], bool]
+Keep = Callable[[Reading[Item]], bool]
 
 FIELDS: dict[InstantField, str] = {
     "created_at": "enqueuedAt",
@@ -48,7 +48,7 @@ class Plan:
     before_ns: int | None
     position: Position | None
 
-    def place(self, reading: Reading, account: str) -> Position | None:
+    def place(self, reading: Reading[Item], account: str) -> Position | None:
         """Return where `reading` stands in the walk, or None when it has no sort key."""
         key_ns = reading.at_ns(self.field)
         if key_ns is None or reading.number is None:
@@ -118,7 +118,7 @@ def _push_statuses(statuses: frozenset[str], conditions: dict[str, frozenset[str
     a task that runs has no result code, so none may be sent.
     """
     if "unknown" in statuses:
-        return [lambda reading: reading.task.status in statuses]
+        return [lambda reading: reading.item.status in statuses]
     finished = statuses & _CODES.keys()
     unfinished = statuses & _STATES.keys()
     states = frozenset(state for status in unfinished for state in _STATES[status])
@@ -130,7 +130,7 @@ def _push_statuses(statuses: frozenset[str], conditions: dict[str, frozenset[str
         return []
     if unfinished == _STATES.keys() and not finished:
         return []
-    return [lambda reading: reading.task.status in statuses]
+    return [lambda reading: reading.item.status in statuses]
 
 
 def _narrow(conditions: dict[str, frozenset[str]], name: str, allowed: frozenset[str]) -> None:
@@ -166,7 +166,7 @@ def _bound(name: str, *bounds: tuple[str, int | None]) -> Params:
 
 
 def _before(field: InstantField, bound_ns: int) -> Keep:
-    def keep(reading: Reading) -> bool:
+    def keep(reading: Reading[Item]) -> bool:
         at_ns = reading.at_ns(field)
         return at_ns is not None and at_ns < bound_ns
 

@@ -4,8 +4,8 @@ from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
+from app.domain.reading import InstantField
 from app.domain.status import COMPLETED, FINISHED
-from app.domain.task import InstantField
 
 TokenField = Literal["result", "state", "type"]
 TOKEN_FIELDS: tuple[TokenField, ...] = get_args(TokenField)

@@ -17,7 +17,7 @@ from typing import Final
 
 import httpx
 
-from app.domain.task import Page, Reading
+from app.domain.reading import Page, Reading
 from app.errors import TaskNotFoundError, UpstreamInvalidResponseError
 from app.platform.attempt import Attempts, extensions
 from app.platform.events import Endpoint, ItemsRead, Listen
@@ -223,6 +223,6 @@ class PlatformClient:
                 self._account,
                 len(readings),
                 sum(reading.dropped for reading in readings),
-                Counter(word for reading in readings for word in reading.task.anomalies),
+                Counter(word for reading in readings for word in reading.item.anomalies),
             )
         )

@@ -6,8 +6,9 @@ import msgspec
 from msgspec import Raw
 
 from app.domain.catalogue import kind_of
+from app.domain.reading import Reading
 from app.domain.status import COMPLETED, status_of
-from app.domain.task import Reading, Task
+from app.domain.task import Task
 from app.domain.times import Instant, elapsed_ms, instant
 from app.errors import UpstreamInvalidResponseError
 from app.platform import parts, wire
@@ -54,7 +55,7 @@ def _reading(item: Raw, account: str) -> Reading:
     if number is None:
         return _unreadable(item, account, len(odd))
     return Reading(
-        task=_task(sent, account, upstream_id, odd_ids, odd),
+        item=_task(sent, account, upstream_id, odd_ids, odd),
         number=number,
         sent_times=(sent.enqueued_at, sent.started_at, sent.completed_at, sent.updated_at),
         raw=item,
@@ -67,7 +68,7 @@ def _unreadable(item: Raw, account: str, dropped: int) -> Reading:
     name = f"unreadable-{hashlib.blake2b(item, digest_size=6).hexdigest()}"
     task = _task(_NO_TASK, account, name, [], ())
     return Reading(
-        task=msgspec.structs.replace(task, anomalies=("unreadable",)),
+        item=msgspec.structs.replace(task, anomalies=("unreadable",)),
         number=None,
         sent_times=(None, None, None, None),
         raw=item,

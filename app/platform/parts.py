@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-from app.domain.task import Agent, Blocker, Issuer, Policy, Progress, Resource, Tenant
+from app.domain.parts import Agent, Blocker, Issuer, Policy, Progress, Resource, Tenant
 from app.platform import wire as w
 
 _ID_MAX = 2**63 - 1

@@ -32,7 +32,7 @@ class Batch:
         Raises:
             AmbiguousIdError: two accounts have the same bare id.
         """
-        tasks = [reading.task for found in answered.values() for reading in found.found]
+        tasks = [reading.item for found in answered.values() for reading in found.found]
         missing = []
         for text, ref in self._refs.items():
             found = sorted({task.id for task in tasks if ref and _matches(ref, task)})

@@ -33,4 +33,4 @@ def merge(slices: Iterable[Slice], plan: Plan, *, limit: int) -> Merged:
         rows = [row for row in rows if not plan.precedes(nearest, row[0])]
     shown = rows[:limit]
     goes_on = shown[-1][0] if len(rows) > limit else nearest
-    return Merged(tuple(reading.task for _, reading in shown), goes_on)
+    return Merged(tuple(reading.item for _, reading in shown), goes_on)

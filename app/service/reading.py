@@ -7,7 +7,7 @@ from typing import Protocol
 
 from app.domain.plan import Params, Plan
 from app.domain.query import Position
-from app.domain.task import Page, Reading
+from app.domain.reading import Page, Reading
 
 _SCAN_PAGE_MIN = 200  # a local filter reads at least this many at once, whatever the limit
 _START_NS = 2**63 - 1  # beyond every sort key, for unreadable items before the first readable one
@@ -63,8 +63,8 @@ class _Walk:
             return False
         self.slice.frontier = place
         # Pages are no snapshot (P§8): a task that moved between two of them comes twice.
-        if self._wanted(reading) and reading.task.id not in self._seen:
-            self._seen.add(reading.task.id)
+        if self._wanted(reading) and reading.item.id not in self._seen:
+            self._seen.add(reading.item.id)
             self.slice.rows.append((place, reading))
         return True
 

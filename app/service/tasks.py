@@ -13,7 +13,7 @@ from app.domain.ids import Ref, read_ref
 from app.domain.parsing import Asked
 from app.domain.plan import make_plan
 from app.domain.query import TaskQuery
-from app.domain.task import Reading
+from app.domain.reading import Reading
 from app.errors import (
     AccountNotFoundError,
     CursorMismatchError,
@@ -157,7 +157,7 @@ class TaskService:
             raise _no_task(f"{account}.{ref.uuid}")
 
         outcomes = await self._fanout.ask(accounts, read)
-        tasks = [each.value.task for each in outcomes if each.value is not None]
+        tasks = [each.value.item for each in outcomes if each.value is not None]
         text = str(ref.number or ref.uuid)
         if len(tasks) > 1:
             raise ambiguous(text, [task.id for task in tasks])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from app.domain.cursor import CursorCodec
 from app.domain.query import IDS_MAX, TOKEN_FIELDS, Age, Position, TaskQuery, Window
-from app.domain.task import InstantField
+from app.domain.reading import InstantField
 from app.errors import CursorMalformedError
 
 CODEC = CursorCodec(b"secret")

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from app.domain.parsing import parse
 from app.domain.plan import Params, Plan, make_plan
 from app.domain.query import Position, TaskQuery
+from app.domain.reading import Reading
 from app.domain.status import FINISHED, GROUPS, STATUSES, UNFINISHED, status_of
-from app.domain.task import Reading
 from app.platform.normalise import read_page
 
 NS = 1_000_000_000

@@ -7,7 +7,7 @@ import anyio
 import httpx
 import pytest
 
-from app.domain.task import Page
+from app.domain.reading import Page
 from app.errors import (
     ServiceError,
     TaskNotFoundError,
