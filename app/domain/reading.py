@@ -15,6 +15,14 @@ Item: TypeAlias = Task | Activity
 ItemT_co = TypeVar("ItemT_co", bound=Item, covariant=True, default=Task)
 
 
+class _Result(msgspec.Struct, gc=False):
+    payload: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Sent(msgspec.Struct, gc=False):
+    result: _Result | None = None
+
+
 class Reading(msgspec.Struct, Generic[ItemT_co], frozen=True, kw_only=True, gc=False):
     """One item off a page of the platform: the task or activity, and what a walk needs beside it.
 
@@ -35,6 +43,19 @@ class Reading(msgspec.Struct, Generic[ItemT_co], frozen=True, kw_only=True, gc=F
         sent = self.sent_times[_POSITIONS[field]]
         return nanoseconds(sent) if sent else None
 
+    def item_with(self, *, raw: bool, payload: bool) -> ItemT_co:
+        """Return the item with the keys `raw` and `result_payload` as far as they are asked for.
+
+        They are views of the page's bytes too: answers hold what the platform sent untouched,
+        numbers beyond 64 bits included. A payload that is not there is null.
+        """
+        filled = self.item
+        if raw:
+            filled = msgspec.structs.replace(filled, raw=self.raw)
+        if payload:
+            filled = msgspec.structs.replace(filled, result_payload=_payload(self.raw))
+        return filled
+
 
 class Page(msgspec.Struct, Generic[ItemT_co], frozen=True, kw_only=True, gc=False):
     """Readings in the platform's order; `last` says that no page follows."""
@@ -49,3 +70,14 @@ _POSITIONS: dict[InstantField, int] = {
     "completed_at": 2,
     "updated_at": 3,
 }
+
+_NO_RESULT = _Result()
+_read_sent = msgspec.json.Decoder(_Sent).decode
+
+
+def _payload(item: msgspec.Raw) -> msgspec.Raw:
+    """Return the slice of `result.payload` (P§10.5); null in items that can't hold one."""
+    try:
+        return (_read_sent(item).result or _NO_RESULT).payload
+    except (msgspec.DecodeError, RecursionError):
+        return _NO_RESULT.payload
