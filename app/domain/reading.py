@@ -46,14 +46,14 @@ class Reading(msgspec.Struct, Generic[ItemT_co], frozen=True, kw_only=True, gc=F
     def item_with(self, *, raw: bool, payload: bool) -> ItemT_co:
         """Return the item with the keys `raw` and `result_payload` as far as they are asked for.
 
-        They are views of the page's bytes too: answers hold what the platform sent untouched,
-        numbers beyond 64 bits included. A payload that is not there is null.
+        Answers hold the platform's bytes untouched, numbers beyond 64 bits included; a payload
+        that is not there is null. Only what is not UTF-8, and so no JSON, is replaced by U+FFFD.
         """
         filled = self.item
         if raw:
-            filled = msgspec.structs.replace(filled, raw=self.raw)
+            filled = msgspec.structs.replace(filled, raw=_text(self.raw))
         if payload:
-            filled = msgspec.structs.replace(filled, result_payload=_payload(self.raw))
+            filled = msgspec.structs.replace(filled, result_payload=_text(_payload(self.raw)))
         return filled
 
 
@@ -81,3 +81,13 @@ def _payload(item: msgspec.Raw) -> msgspec.Raw:
         return (_read_sent(item).result or _NO_RESULT).payload
     except (msgspec.DecodeError, RecursionError):
         return _NO_RESULT.payload
+
+
+def _text(sent: msgspec.Raw) -> msgspec.Raw:
+    # Readers of pages look only at the texts they need; these go out as they are.
+    sent_bytes = bytes(sent)
+    try:
+        sent_bytes.decode()
+    except UnicodeDecodeError:
+        return msgspec.Raw(sent_bytes.decode(errors="replace").encode())
+    return sent

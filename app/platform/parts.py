@@ -23,6 +23,17 @@ def number(sent: w.Id | None) -> int | None:
     return sent if sent is not None and 0 <= sent <= ID_MAX else None
 
 
+def identity(id_: w.Id | None, id_string: w.Id | None) -> tuple[int | None, bool]:
+    """Return the id that is sent twice, and whether the two differ: the text wins (P§10.1)."""
+    by_string = number(id_string)
+    found = number(id_) if by_string is None else by_string
+    # A float is compared as such: it may be the very number, though none is read from it.
+    differ = any(
+        sent not in (None, "", found) and number(sent) != found for sent in (id_, id_string)
+    )
+    return found, differ
+
+
 def digits(sent: w.Id | None) -> str | None:
     """Return a platform's id in decimal; None when it can't be one."""
     read = number(sent)

@@ -73,6 +73,15 @@ def test_payload(sent: bytes, payload: bytes, seed: Task) -> None:
     assert answer.endswith(b',"result_payload":%b}' % payload)
 
 
+def test_not_utf_8(seed: Task) -> None:
+    """A byte that is no text costs that one character: the answer stays JSON."""
+    sent = b'{"n":"a\xff\xc3\xa4","result":{"payload":["\xc3"]}}'
+    found = json.loads(msgspec.json.encode(reading(seed, sent).item_with(raw=True, payload=True)))
+
+    assert found["raw"]["n"] == "a\ufffd\u00e4"
+    assert found["result_payload"] == ["\ufffd"]
+
+
 def test_both(seed: Task) -> None:
     """Both may be asked for at once."""
     found = json.loads(msgspec.json.encode(reading(seed, b"{}").item_with(raw=True, payload=True)))

@@ -2,7 +2,6 @@
 
 import copy
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from app.domain.task import Task
 from app.errors import UpstreamInvalidResponseError
 from app.platform.normalise import read_page, read_task
+from tests.support.wreckage import mutilate
 
 DATA = Path(__file__).parents[1] / "data"
 SAMPLES = {path.stem: path.read_bytes() for path in sorted((DATA / "samples").glob("task*.json"))}
@@ -287,34 +287,6 @@ def test_blockers() -> None:
         ("5", "K", ("Retry",)),
         (None, None, ()),
     ]
-
-
-# Anything that JSON can hold, under keys that mean something and one that does not.
-GARBAGE = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**80), 2**80)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=5) | st.just("") | st.just("2022-02-21T01:00:00.5Z"),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(["id", "code", "key", "error", "text", "suberror", "context", "x"]),
-        inner,
-        max_size=3,
-    ),
-    max_leaves=5,
-)  # fmt: skip
-
-
-def mutilate(item: Any, draw: Callable[[st.SearchStrategy[Any]], Any]) -> Any:
-    """Return an item with one value, at any depth, gone or changed into anything."""
-    if not isinstance(item, dict | list) or not item or draw(st.integers(0, 9)) == 0:
-        return draw(GARBAGE)
-    keys = list(item) if isinstance(item, dict) else list(range(len(item)))
-    key = draw(st.sampled_from(keys))
-    if draw(st.integers(0, 3)) == 0:
-        del item[key]
-    else:
-        item[key] = mutilate(item[key], draw)
-    return item
 
 
 @given(st.data())
