@@ -10,6 +10,7 @@ ServiceError
 │   ├── CursorMalformedError         400
 │   ├── CursorMismatchError          400
 │   ├── TaskNotFoundError            404
+│   ├── ActivityNotFoundError        404
 │   ├── AccountNotFoundError         404
 │   ├── RouteNotFoundError           404
 │   ├── MethodNotAllowedError        405
@@ -130,6 +131,12 @@ class TaskNotFoundError(RequestError):
     """No task has this id in any account that you may see."""
 
     slug, status, title = "task-not-found", 404, "Task not found"
+
+
+class ActivityNotFoundError(RequestError):
+    """No activity has this id in any account that you may see; a task's id may name none."""
+
+    slug, status, title = "activity-not-found", 404, "Activity not found"
 
 
 class AccountNotFoundError(RequestError):

@@ -1,4 +1,4 @@
-"""The platform's Task Manager as two questions: pages of tasks, and one task.
+"""The platform's Task Manager as two kinds of things: tasks and activities.
 
 ::
 
@@ -13,21 +13,22 @@ Requests for a token travel the same stack, with the client's id and secret for 
 
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 import httpx
 
-from app.domain.reading import Page, Reading
-from app.errors import TaskNotFoundError, UpstreamInvalidResponseError
+from app.domain.activity import Activity
+from app.domain.reading import Item, Page, Reading
+from app.errors import UpstreamInvalidResponseError
 from app.platform.attempt import Attempts, extensions
 from app.platform.events import Endpoint, ItemsRead, Listen
 from app.platform.failures import answering, facts_of, refusal
 from app.platform.grant import TokenEndpoint
-from app.platform.normalise import read_page, read_task
+from app.platform.kinds import ACTIVITIES, TASKS, Kind
 from app.platform.retry import Retrying
 from app.platform.token import TokenAuth, Tokens
 
-TASKS_PATH: Final = "/api/task_manager/v2/tasks"
+_ItemT = TypeVar("_ItemT", bound=Item)
 
 # No source says which fields a level of detail returns, and the seed's answer without one lacks
 # `progress`, `executor` and `assignCount` (P§7). The contract shows these and `context`, so lists
@@ -51,7 +52,7 @@ LIMITS: Final = httpx.Limits(
 class PlatformClient:
     """One account of the platform.
 
-    `deadline_s` bounds each page, each single task and each request for a token as a whole:
+    `deadline_s` bounds each page, each single object and each request for a token as a whole:
     waiting for a token, attempts, waits between them, and the body. For one bound over several
     pages put `asyncio.timeout` around the loop: cancellation passes at any await, loses no
     connection and leaves a token request that others wait for.
@@ -134,7 +135,7 @@ class PlatformClient:
         )
         self._auth = TokenAuth(self._tokens)
 
-    async def task_pages(
+    def task_pages(
         self, params: Sequence[tuple[str, str]], *, limit: int
     ) -> AsyncGenerator[Page, None]:
         """Yield pages of tasks, each fetched when it is asked for; stop iterating at will.
@@ -146,12 +147,23 @@ class PlatformClient:
         Raises:
             UpstreamInvalidResponseError: a cursor came twice, or `PAGES_MAX` pages had no end.
         """
+        return self._pages(TASKS, params, limit)
+
+    def activity_pages(
+        self, params: Sequence[tuple[str, str]], *, limit: int
+    ) -> AsyncGenerator[Page[Activity], None]:
+        """Yield pages of activities, as `task_pages` does of tasks."""
+        return self._pages(ACTIVITIES, params, limit)
+
+    async def _pages(
+        self, kind: Kind[_ItemT], params: Sequence[tuple[str, str]], limit: int
+    ) -> AsyncGenerator[Page[_ItemT], None]:
         size = [("limit", str(min(limit, self._page_size_max))), LOD]
         seen: set[str] = set()
         query = [*params, *size]
         for _ in range(PAGES_MAX):
-            response = await self._get("tasks", TASKS_PATH, query)
-            readings, after = read_page(response.content, self._account)
+            response = await self._get(kind, kind.list, kind.path, query)
+            readings, after = kind.read_page(response.content, self._account)
             if after in seen:
                 raise UpstreamInvalidResponseError(
                     "The platform sent the same cursor twice.", account=self._account
@@ -172,10 +184,21 @@ class PlatformClient:
         Raises:
             TaskNotFoundError: the platform has no such task, or doesn't show it.
         """
+        return await self._one(TASKS, upstream_id)
+
+    async def activity(self, upstream_id: str) -> Reading[Activity]:
+        """Return the activity with this id, as `task` does a task.
+
+        Raises:
+            ActivityNotFoundError: the platform has no such activity, or doesn't show it.
+        """
+        return await self._one(ACTIVITIES, upstream_id)
+
+    async def _one(self, kind: Kind[_ItemT], upstream_id: str) -> Reading[_ItemT]:
         if not (upstream_id.isascii() and upstream_id.isdigit()):
-            raise TaskNotFoundError("No task has this id.")
-        response = await self._get("task", f"{TASKS_PATH}/{upstream_id}", [LOD])
-        reading = read_task(response.content, self._account)
+            raise kind.not_found()
+        response = await self._get(kind, kind.one, f"{kind.path}/{upstream_id}", [LOD])
+        reading = kind.read_one(response.content, self._account)
         self._tell([reading])
         return reading
 
@@ -190,7 +213,7 @@ class PlatformClient:
         await self._http.aclose()
 
     async def _get(
-        self, endpoint: Endpoint, path: str, params: Sequence[tuple[str, str]]
+        self, kind: Kind[Item], endpoint: Endpoint, path: str, params: Sequence[tuple[str, str]]
     ) -> httpx.Response:
         deadline = self._monotonic() + self._deadline_s
         async with answering(self._account, deadline_s=self._deadline_s):
@@ -202,22 +225,22 @@ class PlatformClient:
             )
         if response.is_success:
             return response
-        if endpoint == "task" and response.status_code == httpx.codes.NOT_FOUND:
-            raise self._not_found(response)
+        if endpoint == kind.one and response.status_code == httpx.codes.NOT_FOUND:
+            raise self._not_found(kind, response)
         raise refusal(response, account=self._account, now=self._clock())
 
-    def _not_found(self, response: httpx.Response) -> Exception:
-        # The platform explains a missing task in JSON (P§12.2). A page of HTML is some front that
+    def _not_found(self, kind: Kind[Item], response: httpx.Response) -> Exception:
+        # The platform explains a missing object in JSON (P§12.2). A page of HTML is some front that
         # doesn't know the path: a wrong address must not look like a task that is gone.
         if response.content.lstrip()[:1] in {b"", b"{"}:
-            return TaskNotFoundError("No task has this id.")
+            return kind.not_found()
         return UpstreamInvalidResponseError(
             "Not the platform but something before it answered.",
             account=self._account,
             upstream=facts_of(response),
         )
 
-    def _tell(self, readings: Sequence[Reading]) -> None:
+    def _tell(self, readings: Sequence[Reading[Item]]) -> None:
         self._listen(
             ItemsRead(
                 self._account,

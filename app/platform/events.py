@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Endpoint: TypeAlias = Literal["tasks", "task", "token"]
+Endpoint: TypeAlias = Literal["tasks", "task", "activities", "activity", "token"]
 Outcome: TypeAlias = Literal["2xx", "3xx", "4xx", "429", "5xx", "timeout", "unreachable", "invalid"]
 
 

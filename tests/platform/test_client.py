@@ -9,6 +9,7 @@ import pytest
 
 from app.domain.reading import Page
 from app.errors import (
+    ActivityNotFoundError,
     ServiceError,
     TaskNotFoundError,
     UpstreamAuthFailedError,
@@ -27,7 +28,7 @@ from app.platform.events import (
     UpstreamCalled,
 )
 from tests.support.platform import world
-from tests.support.upstream import FakeUpstream, a_task
+from tests.support.upstream import FakeUpstream, a_task, an_activity
 
 TENANT = "6b1f0c0e-3f5b-4c5a-9d0e-0f6f6a2f6d11"
 HTML = "<html><head><title>502 Bad Gateway</title></head></html>"
@@ -36,6 +37,14 @@ HTML = "<html><head><title>502 Bad Gateway</title></head></html>"
 def stocked(count: int = 5) -> FakeUpstream:
     """Return a platform with tasks 1 to `count`."""
     return FakeUpstream(tasks=[a_task(number) for number in range(1, count + 1)])
+
+
+def with_activities() -> FakeUpstream:
+    """Return a platform whose task 1 has the activities 1 to 3; task 9 has none."""
+    return FakeUpstream(
+        tasks=[a_task(1), a_task(9)],
+        activities=[an_activity(number, 1) for number in (1, 2, 3)],
+    )
 
 
 async def walk(
@@ -162,6 +171,51 @@ async def test_task() -> None:
 
     assert reading.number == 944455285181775873
     assert sent(here.upstream, "/tasks/944455285181775873") == [[("lod", "full")]]
+
+
+async def test_activity_pages() -> None:
+    """Activities are walked as tasks are, in their own terms."""
+    here = world(upstream=with_activities())
+    walked = here.client.activity_pages([("taskId", "1"), ("order", "desc(createdAt)")], limit=2)
+    pages = [page async for page in walked]
+
+    assert [[reading.item.id for reading in page.readings] for page in pages] == [
+        ["eu2.3", "eu2.2"],
+        ["eu2.1"],
+    ]
+    assert {reading.item.task_id for page in pages for reading in page.readings} == {"eu2.1"}
+    assert here.upstream.calls("/activities") == 2
+
+
+async def test_activity() -> None:
+    """One activity is asked for by its digits, and is never the task of the same id."""
+    here = world(upstream=with_activities())
+    reading = await here.client.activity("1")
+
+    assert (reading.item.object, reading.number) == ("activity", 1)
+    assert sent(here.upstream, "/activities/1") == [[("lod", "full")]]
+
+
+@pytest.mark.parametrize("upstream_id", ["9", "x"])
+async def test_no_activity(upstream_id: str) -> None:
+    """A missing activity is told as one, even where a task has the id."""
+    here = world(upstream=with_activities())
+    with pytest.raises(ActivityNotFoundError):
+        await here.client.activity(upstream_id)
+
+    assert (await here.client.task("9")).number == 9
+
+
+async def test_activities_are_told() -> None:
+    """Calls for activities have endpoint names of their own; items are told alike."""
+    here = world(upstream=with_activities())
+    [page] = [page async for page in here.client.activity_pages([], limit=9)]
+    await here.client.activity("1")
+
+    calls = [event for event in here.told if isinstance(event, UpstreamCalled)]
+    assert page.last
+    assert [call.endpoint for call in calls] == ["token", "activities", "activity"]
+    assert here.heard(ItemsRead) == [ItemsRead("eu2", 3, 0, {}), ItemsRead("eu2", 1, 0, {})]
 
 
 @pytest.mark.parametrize("upstream_id", ["", "-1", "1/../2", "²", "1?a=b", "38045860-8901"])
