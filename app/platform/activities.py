@@ -61,7 +61,8 @@ def _activity(told: Task, sent: WireActivity) -> Activity:
     parent_id, odd_parent_id = _reference(
         told.account, sent.parent_activity_id, sent.parent_activity_id_string
     )
-    if (odd_task_id or odd_parent_id) and not {"id_mismatch", "unreadable"} & {*anomalies}:
+    odd = odd_task_id or odd_parent_id
+    if odd and "id_mismatch" not in anomalies and "unreadable" not in anomalies:
         anomalies = (*anomalies, "id_mismatch")
     return Activity(
         "activity",
@@ -104,5 +105,7 @@ def _activity(told: Task, sent: WireActivity) -> Activity:
 
 
 def _reference(account: str, id_: Id | None, id_string: Id | None) -> tuple[str | None, bool]:
+    if id_ is None and id_string is None:
+        return None, False
     number, differ = parts.identity(id_, id_string)
     return (None if number is None else f"{account}.{number}"), differ

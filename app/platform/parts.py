@@ -25,6 +25,8 @@ def number(sent: w.Id | None) -> int | None:
 
 def identity(id_: w.Id | None, id_string: w.Id | None) -> tuple[int | None, bool]:
     """Return the id that is sent twice, and whether the two differ: the text wins (P§10.1)."""
+    if type(id_) is int and id_string == str(id_) and 0 <= id_ <= ID_MAX:
+        return id_, False
     by_string = number(id_string)
     found = number(id_) if by_string is None else by_string
     # A float is compared as such: it may be the very number, though none is read from it.
