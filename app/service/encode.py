@@ -2,11 +2,12 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
 from app.cache.cache import Found
+from app.domain.activity import Activity
 from app.domain.task import Task
 from app.domain.times import rfc3339
 
@@ -61,7 +62,7 @@ class ListMeta(msgspec.Struct, frozen=True):
     accounts: Annotated[tuple[AccountMeta, ...], Meta(description="Every account asked.")]
     scanned: Annotated[
         int | None,
-        Meta(description="How many tasks were looked at, when filters were applied here."),
+        Meta(description="How many items were looked at, when filters were applied here."),
     ]
     missing_ids: Annotated[
         tuple[str, ...] | None,
@@ -74,6 +75,14 @@ class TaskList(msgspec.Struct, frozen=True):
     """One page of tasks."""
 
     items: tuple[Task, ...]
+    page: PageInfo
+    meta: ListMeta
+
+
+class ActivityList(msgspec.Struct, frozen=True):
+    """One page of activities."""
+
+    items: tuple[Activity, ...]
     page: PageInfo
     meta: ListMeta
 
@@ -96,7 +105,7 @@ Delivery: TypeAlias = Found[Answer]
 """What a question is answered with: an answer or a failure, and how the cache came by it."""
 
 
-def encode(body: msgspec.Struct, *, next_path: str | None = None) -> Answer:
+def encode(body: Any, *, next_path: str | None = None) -> Answer:
     """Return the answer that holds `body` as JSON."""
     encoded = _encoder.encode(body)
     digest = hashlib.blake2b(encoded, digest_size=16).hexdigest()

@@ -3,15 +3,17 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
+from app.domain.reading import Reading
 from app.errors import (
+    RequestError,
     ServiceError,
-    TaskNotFoundError,
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
 from app.service.accounts import AccountBook
+from app.service.nouns import Noun
 from app.service.reading import Platform
 
 _RETRY_AFTER_S = 5.0
@@ -62,7 +64,7 @@ class Fanout:
             error: ServiceError = UpstreamTimeoutError(
                 f"The platform did not answer within {self._deadline_s:g} s.", account=account
             )
-        except TaskNotFoundError as exc:
+        except RequestError as exc:
             self._book.answered(account, as_of_ns)
             return Outcome(account, as_of_ns, None, exc)
         except ServiceError as exc:
@@ -108,3 +110,24 @@ def refuse_failures(outcomes: Sequence[Outcome[T]], *, partial: bool) -> None:
         retry_after_s=_RETRY_AFTER_S,
         account=failed[0].account,
     )
+
+
+def only_one(
+    outcomes: Sequence[Outcome[Reading[Any]]], noun: Noun, text: str
+) -> tuple[Reading[Any], ServiceError | None]:
+    """Return what one account has, and the failure of another that might have it too.
+
+    Raises:
+        AmbiguousIdError: several accounts have it.
+        ServiceError: nobody has it, and an account that might have had it failed.
+        RequestError: every account said that it has no such thing.
+    """
+    found = [outcome.value for outcome in outcomes if outcome.value is not None]
+    if len(found) > 1:
+        raise noun.ambiguous(text, [reading.item.id for reading in found])
+    failure = first_failure(
+        outcome for outcome in outcomes if not isinstance(outcome.error, RequestError)
+    )
+    if not found:
+        raise failure or noun.missing(text)
+    return found[0], failure
