@@ -9,7 +9,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.api.problems import MEDIA_TYPE, Problem
-from app.domain.parameters import PARAMETERS, Parameter
+from app.domain.parameter import Parameter
+from app.domain.parameters import Table
 from app.domain.task import Task
 from app.errors import InternalError, RequestError, ServiceError, UpstreamError, UriTooLongError
 from app.service.accounts import AccountList
@@ -44,9 +45,9 @@ _HEADERS = {
 }
 
 
-def parameters() -> list[dict[str, Any]]:
-    """Describe the parameters of a list."""
-    return [_parameter(parameter) for parameter in PARAMETERS.values()]
+def parameters(table: Table) -> list[dict[str, Any]]:
+    """Describe the parameters of a route."""
+    return [_parameter(parameter) for parameter in table.by_name.values()]
 
 
 def answers(

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Request, Response
 from app.api import document
 from app.api.document import OUTAGES
 from app.api.freshness import Renderer
+from app.domain.parameters import TASK_PARAMETERS
 from app.domain.parsing import parse, refuse_all
 from app.domain.task import Task
 from app.errors import (
@@ -40,7 +41,7 @@ def router(service: TaskService, renderer: Renderer) -> APIRouter:
             description="One page of tasks.",
             failures=[*document.REFUSALS, AccountNotFoundError, AmbiguousIdError, *OUTAGES],
         ),
-        openapi_extra={"parameters": document.parameters()},
+        openapi_extra={"parameters": document.parameters(TASK_PARAMETERS)},
     )
     async def list_tasks(request: Request) -> Response:
         """List tasks, newest first unless `sort` says otherwise.
@@ -52,7 +53,7 @@ def router(service: TaskService, renderer: Renderer) -> APIRouter:
         When some accounts fail, the others still answer: `meta.complete` is false and the failed
         account's `problem` says why. When all fail it is an error, never an empty list.
         """
-        asked = parse(request.query_params.multi_items())
+        asked = parse(request.query_params.multi_items(), TASK_PARAMETERS)
         made = calls.begin()
         found = await service.list(asked)
         request.state.upstream_calls = made.number

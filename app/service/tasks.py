@@ -9,9 +9,10 @@ import msgspec
 
 from app.cache.cache import Cache, Loaded
 from app.domain.cursor import CursorCodec
+from app.domain.filters import KnownTenants
 from app.domain.ids import Ref, read_ref
 from app.domain.parsing import Asked
-from app.domain.plan import make_plan
+from app.domain.plan import Plan, make_plan
 from app.domain.query import TaskQuery
 from app.domain.reading import Reading
 from app.errors import (
@@ -69,6 +70,7 @@ class TaskService:
         self._lifetimes = lifetimes
         self._scan_pages_max = scan_pages_max
         self._clock = clock
+        self._tenants = KnownTenants()
 
     async def list(self, asked: Asked) -> Delivery:
         """Return the page that `asked` asks for, or the failure that stands in its place.
@@ -121,30 +123,38 @@ class TaskService:
         lifetimes = self._lifetimes
         ttl_s = lifetimes.finished_s if query.only_finished else lifetimes.unfinished_s
         page = TaskPage(query, now_ns=now_ns, cursors=self._cursors)
-        plan = make_plan(query, now_ns=now_ns, step_s=ttl_s)
         batch = Batch(query.ids, query.accounts)
-        asked = [each for each in query.accounts if not query.ids or batch.wanted(each)]
-        if plan is None or not asked:
+        plans = {
+            account: plan
+            for account in query.accounts
+            if (plan := self._plan(query, account, now_ns, ttl_s)) is not None
+            and (not query.ids or batch.wanted(account))
+        }
+        if not plans:
             answer = page.empty()
             return Loaded(answer, answer.size_bytes, ttl_s)
 
         async def read(platform: Platform, account: str) -> Slice:
+            plan = plans[account]
             if query.ids:
                 return await read_batch(platform, account, plan, batch.wanted(account))
             return await read_slice(
                 platform, account, plan, limit=query.limit, pages_max=self._scan_pages_max
             )
 
-        outcomes = await self._fanout.ask(asked, read)
+        outcomes = await self._fanout.ask(list(plans), read)
         refuse_failures(outcomes, partial=query.partial)
         slices = {each.account: each.value for each in outcomes if each.value is not None}
         failed = [each.account for each in outcomes if each.value is None]
-        merged = merge(slices.values(), plan, limit=query.limit)
+        # Plans differ by account in what is asked, never in the order of the walk.
+        merged = merge(slices.values(), next(iter(plans.values())), limit=query.limit)
         missing = batch.missing(slices, failed) if query.ids else None
-        answer = page.filled(
-            merged, outcomes, missing=missing, scanned_counts=plan.keep is not None
-        )
+        scans = any(plan.keep is not None for plan in plans.values())
+        answer = page.filled(merged, outcomes, missing=missing, scanned_counts=scans)
         return Loaded(answer, answer.size_bytes, min(ttl_s, _PARTIAL_TTL_S) if failed else ttl_s)
+
+    def _plan(self, query: TaskQuery, account: str, now_ns: int, step_s: float) -> Plan | None:
+        return make_plan(query, account, now_ns=now_ns, step_s=step_s, tenants=self._tenants)
 
     async def _load_one(self, ref: Ref, accounts: Sequence[str]) -> Loaded[Answer]:
         async def read(platform: Platform, account: str) -> Reading:
