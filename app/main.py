@@ -24,11 +24,22 @@ import structlog
 from fastapi import FastAPI
 
 from app import __version__
-from app.api import accounts, docs, document, health, middleware, problem_pages, problems, tasks
+from app.api import (
+    accounts,
+    activities,
+    docs,
+    document,
+    health,
+    middleware,
+    problem_pages,
+    problems,
+    tasks,
+)
 from app.api.freshness import Renderer
 from app.api.health import Readiness
 from app.cache.cache import Cache
 from app.domain.cursor import CursorCodec
+from app.domain.filters import KnownTenants
 from app.platform.client import PlatformClient
 from app.platform.events import (
     Event,
@@ -40,7 +51,9 @@ from app.platform.events import (
 from app.service.accounts import AccountBook
 from app.service.encode import Answer
 from app.service.fanout import Fanout
-from app.service.tasks import Lifetimes, TaskService
+from app.service.items import House, ItemService, Lifetimes
+from app.service.nouns import ACTIVITIES
+from app.service.tasks import TaskService
 from app.settings import Settings
 from app.telemetry import calls
 from app.telemetry.metrics import Metrics
@@ -84,8 +97,8 @@ def create_app(
     )
     hosts = {alias: urlsplit(account.url).netloc for alias, account in settings.accounts.items()}
     book = AccountBook(hosts, sandbox=sandbox)
-    service = TaskService(
-        accounts=list(settings.accounts),
+    house = House(
+        accounts=tuple(sorted(settings.accounts)),
         fanout=Fanout(platforms, book, deadline_s=settings.upstream.answer_deadline_s, clock=clock),
         cache=cache,
         cursors=CursorCodec(settings.cursor_key() or secrets.token_bytes(32)),
@@ -96,6 +109,7 @@ def create_app(
         ),
         scan_pages_max=settings.upstream.scan_pages_max,
         clock=clock,
+        tenants=KnownTenants(),
     )
     readiness = Readiness(degraded=lambda: book.degraded)
 
@@ -119,7 +133,9 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.readiness = readiness
-    app.include_router(tasks.router(service, Renderer(monotonic)))
+    renderer = Renderer(monotonic)
+    app.include_router(tasks.router(TaskService(house), renderer))
+    app.include_router(activities.router(ItemService(ACTIVITIES, house), renderer))
     app.include_router(accounts.router(book))
     app.include_router(health.router(readiness=readiness, registry=metrics.registry))
     app.include_router(problem_pages.router())

@@ -9,11 +9,13 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.api.problems import MEDIA_TYPE, Problem
-from app.domain.parameters import PARAMETERS, Parameter
+from app.domain.activity import Activity
+from app.domain.parameter import Parameter
+from app.domain.parameters import Table
 from app.domain.task import Task
 from app.errors import InternalError, RequestError, ServiceError, UpstreamError, UriTooLongError
 from app.service.accounts import AccountList
-from app.service.encode import TaskList
+from app.service.encode import ActivityList, TaskList
 
 DESCRIPTION = """\
 Taskgate holds the credentials of one or more Acronis accounts, asks the platform for tasks once
@@ -30,10 +32,18 @@ looks like an empty, healthy answer.**
 """
 _TAGS = (
     {"name": "tasks", "description": "Backups, scans, restores, plan changes: what became of them"},
+    {"name": "activities", "description": "The steps of tasks"},
     {"name": "accounts", "description": "Where the tasks come from"},
     {"name": "operation", "description": "Probes and figures"},
 )
-_BODIES: tuple[type[msgspec.Struct], ...] = (TaskList, Task, AccountList, Problem)
+_BODIES: tuple[type[msgspec.Struct], ...] = (
+    TaskList,
+    Task,
+    ActivityList,
+    Activity,
+    AccountList,
+    Problem,
+)
 _REF = "#/components/schemas/{name}"
 _HEADERS = {
     "Age": "Seconds since the answer was made.",
@@ -44,9 +54,9 @@ _HEADERS = {
 }
 
 
-def parameters() -> list[dict[str, Any]]:
-    """Describe the parameters of a list."""
-    return [_parameter(parameter) for parameter in PARAMETERS.values()]
+def parameters(table: Table) -> list[dict[str, Any]]:
+    """Describe the parameters of a route."""
+    return [_parameter(parameter) for parameter in table.by_name.values()]
 
 
 def answers(

@@ -1,4 +1,4 @@
-"""`/v1/tasks` and `/v1/tasks/{id}`: parse, one call of the service, render."""
+"""`/v1/tasks`, `/v1/tasks/{id}` and its activities: parse, one call of the service, render."""
 
 from typing import Annotated
 
@@ -7,17 +7,20 @@ from fastapi import APIRouter, Path, Request, Response
 from app.api import document
 from app.api.document import OUTAGES
 from app.api.freshness import Renderer
-from app.domain.parsing import parse, refuse_all
+from app.api.listing import answered
+from app.domain.parameters import TASK_ACTIVITIES_PARAMETERS, TASK_ITEM_PARAMETERS, TASK_PARAMETERS
+from app.domain.parsing import parse, parse_shape, parse_steps
 from app.domain.task import Task
 from app.errors import (
     AccountNotFoundError,
     AmbiguousIdError,
+    InvalidValueError,
+    ServiceError,
     TaskNotFoundError,
     UnknownParameterError,
 )
-from app.service.encode import TaskList
+from app.service.encode import ActivityList, TaskList
 from app.service.tasks import TaskService
-from app.telemetry import calls
 
 TaskId = Annotated[
     str,
@@ -25,6 +28,13 @@ TaskId = Annotated[
         description="`<account>.<id>`, the platform's bare id, or its UUID.",
         examples=["eu2.944455285181775873"],
     ),
+]
+_ITEM_FAILURES: list[type[ServiceError]] = [
+    UnknownParameterError,
+    InvalidValueError,
+    TaskNotFoundError,
+    AmbiguousIdError,
+    *OUTAGES,
 ]
 
 
@@ -40,7 +50,7 @@ def router(service: TaskService, renderer: Renderer) -> APIRouter:
             description="One page of tasks.",
             failures=[*document.REFUSALS, AccountNotFoundError, AmbiguousIdError, *OUTAGES],
         ),
-        openapi_extra={"parameters": document.parameters()},
+        openapi_extra={"parameters": document.parameters(TASK_PARAMETERS)},
     )
     async def list_tasks(request: Request) -> Response:
         """List tasks, newest first unless `sort` says otherwise.
@@ -52,20 +62,14 @@ def router(service: TaskService, renderer: Renderer) -> APIRouter:
         When some accounts fail, the others still answer: `meta.complete` is false and the failed
         account's `problem` says why. When all fail it is an error, never an empty list.
         """
-        asked = parse(request.query_params.multi_items())
-        made = calls.begin()
-        found = await service.list(asked)
-        request.state.upstream_calls = made.number
-        return renderer.render(found, request)
+        asked = parse(request.query_params.multi_items(), TASK_PARAMETERS)
+        return await answered(service.list(asked), request, renderer)
 
     @routes.get(
         "/tasks/{id}",
         response_class=Response,
-        responses=document.answers(
-            Task,
-            description="The task.",
-            failures=[UnknownParameterError, TaskNotFoundError, AmbiguousIdError, *OUTAGES],
-        ),
+        responses=document.answers(Task, description="The task.", failures=_ITEM_FAILURES),
+        openapi_extra={"parameters": document.parameters(TASK_ITEM_PARAMETERS)},
     )
     async def get_task(id: TaskId, request: Request) -> Response:  # noqa: A002  # the path's word
         """Return one task by its id, its bare upstream id, or its UUID.
@@ -73,10 +77,29 @@ def router(service: TaskService, renderer: Renderer) -> APIRouter:
         A bare id or UUID is looked for in every account; found in two it is 409 `ambiguous-id`
         with the candidates.
         """
-        refuse_all(request.query_params.multi_items())
-        made = calls.begin()
-        found = await service.get(id)
-        request.state.upstream_calls = made.number
-        return renderer.render(found, request)
+        shape = parse_shape(request.query_params.multi_items(), TASK_ITEM_PARAMETERS)
+        return await answered(service.get(id, shape), request, renderer)
+
+    @routes.get(
+        "/tasks/{id}/activities",
+        response_class=Response,
+        responses=document.answers(
+            ActivityList,
+            description="The steps, oldest first.",
+            failures=_ITEM_FAILURES,
+        ),
+        openapi_extra={"parameters": document.parameters(TASK_ACTIVITIES_PARAMETERS)},
+    )
+    async def list_task_activities(
+        id: TaskId,  # noqa: A002  # the path's word
+        request: Request,
+    ) -> Response:
+        """List the steps of one task, oldest first, flat or as a tree.
+
+        In the tree a step whose parent is not there is a root, so nothing is lost. A page holds a
+        thousand steps; a task with more goes on at `page.next`, flat.
+        """
+        shape, tree = parse_steps(request.query_params.multi_items())
+        return await answered(service.activities(id, shape, tree=tree), request, renderer)
 
     return routes

@@ -18,7 +18,7 @@ def grow(activities: Sequence[Activity]) -> tuple[Activity, ...]:
     """
     first = {activity.id: index for index, activity in reversed([*enumerate(activities)])}
     below: dict[int, list[int]] = defaultdict(list)
-    roots = []
+    roots: list[int] = []
     for index, activity in enumerate(activities):
         parent = first.get(activity.parent_id or "", index)
         (below[parent] if parent != index else roots).append(index)

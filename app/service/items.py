@@ -194,7 +194,7 @@ class ItemService:
             raise noun.missing(text)
 
         outcomes = await self._house.fanout.ask(question.accounts, read)
-        reading, failure = only_one(outcomes, noun.missing(text))
+        reading, failure = only_one(outcomes, noun, text)
         dressed = await self._dress([reading], question.shape)
         for error in dressed.failures.values():
             raise error

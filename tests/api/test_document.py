@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 from openapi_spec_validator import validate
 
-from app.domain.parameters import PARAMETERS
+from app.domain.parameters import TASK_PARAMETERS
 from app.domain.task import Task
 from app.errors import RequestError, ServiceError, UpstreamError
 from app.main import create_app
@@ -57,7 +57,7 @@ def test_schemas_described(document: dict[str, Any]) -> None:
     assert not [name for name, schema in schemas.items() if not schema.get("description")]
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("name", TASK_PARAMETERS.by_name)
 def test_parameters(document: dict[str, Any], name: str) -> None:
     """Every parameter of the table is documented, with a schema and an example."""
     listed = document["paths"]["/v1/tasks"]["get"]["parameters"]
@@ -66,7 +66,7 @@ def test_parameters(document: dict[str, Any], name: str) -> None:
     assert parameter["in"] == "query"
     assert parameter["description"]
     schema = parameter["schema"]
-    assert (schema["type"] == "array") == PARAMETERS[name].many
+    assert (schema["type"] == "array") == TASK_PARAMETERS.by_name[name].many
     assert name == "cursor" or schema.get("items", schema)["examples"]
 
 

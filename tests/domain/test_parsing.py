@@ -4,8 +4,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from app.domain.parsing import Asked, parse, refuse_all
-from app.domain.query import Age, TaskQuery, Window
+from app.domain.parameters import (
+    ACTIVITY_PARAMETERS,
+    TASK_ITEM_PARAMETERS,
+    TASK_PARAMETERS,
+)
+from app.domain.parsing import Asked, parse, parse_shape, refuse_all
+from app.domain.query import ActivityQuery, Age, Shape, TaskQuery, Window
 from app.domain.status import STATUSES
 from app.errors import (
     ConflictingParametersError,
@@ -70,7 +75,7 @@ def _spelt(draw: st.DrawFn, question: Question) -> Pairs:
 def test_one_question_is_one_value(data: st.DataObject) -> None:
     """However a question is spelt, it is one value and one hash: one key of the cache."""
     question = data.draw(_QUESTIONS)
-    one, other = (parse(data.draw(_spelt(question))).query for _ in range(2))
+    one, other = (parse(data.draw(_spelt(question)), TASK_PARAMETERS).query for _ in range(2))
 
     assert one == other
     assert hash(one) == hash(other)
@@ -82,7 +87,9 @@ def test_two_questions_are_two_values(data: st.DataObject) -> None:
     """Different questions never share a value."""
     questions = data.draw(_QUESTIONS), data.draw(_QUESTIONS)
     assume(questions[0] != questions[1])
-    one, other = (parse(data.draw(_spelt(question))).query for question in questions)
+    one, other = (
+        parse(data.draw(_spelt(question)), TASK_PARAMETERS).query for question in questions
+    )
 
     assert one != other
 
@@ -90,7 +97,7 @@ def test_two_questions_are_two_values(data: st.DataObject) -> None:
 def faults(*pairs: tuple[str, str]) -> tuple[type[RequestError], tuple[ParameterFault, ...]]:
     """Return the kind and the faults of the refusal of `pairs`."""
     with pytest.raises(RequestError) as refused:
-        parse(pairs)
+        parse(pairs, TASK_PARAMETERS)
     return type(refused.value), refused.value.faults
 
 
@@ -98,7 +105,7 @@ def test_nothing_asked() -> None:
     """Without parameters everything is asked, newest first, a hundred at once."""
     query = TaskQuery(sort="created_at", descending=True, limit=100, partial=True)
 
-    assert parse([]) == Asked(query, cursor=None, filtered=False, limit=None)
+    assert parse([], TASK_PARAMETERS) == Asked(query, cursor=None, filtered=False, limit=None)
 
 
 def test_everything_asked() -> None:
@@ -114,13 +121,14 @@ def test_everything_asked() -> None:
             ("sort", "-started_at"),
             ("limit", "1000"),
             ("partial", "deny"),
-        ]
+        ],
+        TASK_PARAMETERS,
     )
 
     assert asked.query == TaskQuery(
         accounts=("eu2", "us-1"),
         statuses=("canceled",),
-        tokens=(("type", ("b", "x,y")),),
+        filters=(("type", ("b", "x,y")),),
         windows=(("started_at", Window(after=Age(3600))), ("updated_at", Window(before=0))),
         sort="started_at",
         descending=True,
@@ -145,7 +153,7 @@ def test_everything_asked() -> None:
 )
 def test_status_and_group(pairs: Pairs, statuses: tuple[str, ...]) -> None:
     """Groups are sets of statuses, and different parameters are ANDed, down to nothing."""
-    assert parse(pairs).query.statuses == statuses
+    assert parse(pairs, TASK_PARAMETERS).query.statuses == statuses
 
 
 @pytest.mark.parametrize(
@@ -160,7 +168,7 @@ def test_status_and_group(pairs: Pairs, statuses: tuple[str, ...]) -> None:
 )
 def test_beside_cursor(pairs: Pairs, *, filtered: bool, limit: int | None) -> None:
     """A limit beside a cursor is no filter; anything else is, a written default included."""
-    asked = parse(pairs)
+    asked = parse(pairs, TASK_PARAMETERS)
 
     assert (asked.cursor, asked.filtered, asked.limit) == ("abc", filtered, limit)
 
@@ -204,7 +212,7 @@ def test_empty_value(pair: tuple[str, str]) -> None:
 
 def test_mistakes_of_one_kind() -> None:
     """Several mistakes of one kind come in one answer under its slug, in the order sent."""
-    kind, found = faults(("limit", "0"), ("status", "cancelled,failed,nope"), ("sort", "name"))
+    kind, found = faults(("limit", "0"), ("status", "cancelled,failed,nope,no"), ("sort", "name"))
 
     assert kind is InvalidValueError
     assert [fault.parameter for fault in found] == ["limit", "status", "status", "sort"]
@@ -213,7 +221,7 @@ def test_mistakes_of_one_kind() -> None:
 def test_mistakes_of_several_kinds() -> None:
     """Mistakes of several kinds come in one answer as invalid-parameter, all told in words."""
     with pytest.raises(InvalidParameterError) as refused:
-        parse([("sattus", "x"), ("limit", "0"), ("status", "ok")])
+        parse([("sattus", "x"), ("limit", "0"), ("status", "ok")], TASK_PARAMETERS)
 
     assert refused.value.detail == (
         "sattus: is not a parameter here (did you mean status?); "
@@ -232,11 +240,81 @@ def test_thousands_of_mistakes() -> None:
 def test_too_many_ids() -> None:
     """Two hundred different ids are the most, and duplicates don't count."""
     ids = [str(number) for number in range(200)]
-    query = parse([("id", ",".join(ids)), ("id", "7")]).query
-    kind, (fault,) = faults(("id", ",".join([*ids, "200"])))
+    query = parse([("id", ",".join(ids)), ("id", "7")], TASK_PARAMETERS).query
+    kind, (fault,) = faults(("id", ",".join(ids)), ("id", "200"))
 
     assert len(query.ids) == 200
     assert (kind, fault.detail, fault.allowed) == (TooManyIdsError, "201 ids", "at most 200")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("id", TooManyIdsError), ("tag", InvalidValueError)], ids=["ids", "tags"]
+)
+def test_long_list(name: str, kind: type[RequestError]) -> None:
+    """A list of more than 200 values is refused before it costs anything; repeating goes on."""
+    values = [str(number) for number in range(201)]
+    found, (fault,) = faults((name, ",".join(values)))
+
+    assert (found, fault.detail) == (kind, "is too long a list")
+    assert parse([("tag", value) for value in values], TASK_PARAMETERS).query.values("tag")
+
+
+def test_commas_inside_a_value() -> None:
+    """Commas that belong to a value don't make a list of it."""
+    text = r"\,".join(["a"] * 120) + ",b"
+
+    assert parse([("tag", text)], TASK_PARAMETERS).query.values("tag") == (",".join("a" * 120), "b")
+
+
+def test_activities() -> None:
+    """The parameters of activities make a query about activities, never to be mixed up."""
+    query = parse([("task", "eu2.7"), ("parent", "8")], ACTIVITY_PARAMETERS).query
+    active = parse([("status_group", "active")], ACTIVITY_PARAMETERS).query
+
+    assert query == ActivityQuery(filters=(("task", ("eu2.7",)), ("parent", ("8",))))
+    assert active.statuses == ("paused", "running")
+
+
+@pytest.mark.parametrize(
+    ("pairs", "shape"),
+    [
+        pytest.param([], Shape(), id="nothing"),
+        pytest.param([("fields", "id")], Shape(("id",)), id="id alone"),
+        pytest.param(
+            [("fields", "tenant.id,tenant"), ("fields", "status")],
+            Shape(("id", "status", "tenant")),
+            id="part within a part",
+        ),
+        pytest.param(
+            [("include", "RAW,activities,raw")], Shape((), ("activities", "raw")), id="include"
+        ),
+    ],
+)
+def test_shape(pairs: Pairs, shape: Shape) -> None:
+    """What an answer holds is canonical, of lists and of single objects alike."""
+    assert parse_shape(pairs, TASK_ITEM_PARAMETERS) == shape
+    assert parse(pairs, TASK_PARAMETERS).query.shape == shape
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        pytest.param([("tenant_scope", "exact")], id="scope of no tenant"),
+        pytest.param([("roots_only", "false")], id="not only roots"),
+    ],
+)
+def test_written_default(pairs: Pairs) -> None:
+    """What changes nothing is the same question."""
+    assert parse(pairs, TASK_PARAMETERS).query == TaskQuery()
+
+
+def test_local_parameters() -> None:
+    """What is looked at here reaches the query like the rest."""
+    query = parse(
+        [("tenant", "1"), ("tenant_scope", "exact"), ("roots_only", "true")], TASK_PARAMETERS
+    ).query
+
+    assert query == TaskQuery(filters=(("tenant", ("1",)),), tenant_exact=True, roots_only=True)
 
 
 def test_single_given_twice() -> None:
@@ -244,7 +322,7 @@ def test_single_given_twice() -> None:
     kind, (fault,) = faults(("limit", "5"), ("limit", "6"))
 
     assert (kind, fault.detail) == (InvalidValueError, "is given twice")
-    assert parse([("limit", "5"), ("limit", "05")]).limit == 5
+    assert parse([("limit", "5"), ("limit", "05")], TASK_PARAMETERS).limit == 5
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,14 @@
 
 import pytest
 
+from app.domain.parameters import TASK_PARAMETERS
 from app.domain.parsing import parse
-from app.domain.query import Age, Position, TaskQuery, Window
+from app.domain.query import ActivityQuery, Age, Position, TaskQuery, Window
 
 
 def asked(**given: str) -> TaskQuery:
     """Return the query of a query string."""
-    return parse(list(given.items())).query
+    return parse(list(given.items()), TASK_PARAMETERS).query
 
 
 def test_defaults_hash_equal() -> None:
@@ -20,6 +21,13 @@ def test_defaults_hash_equal() -> None:
     assert written == TaskQuery()
     assert hash(written) == hash(TaskQuery())
     assert len({written, TaskQuery(), TaskQuery(statuses=())}) == 2
+
+
+def test_nouns_never_mix() -> None:
+    """The same question about tasks and about activities is two keys."""
+    assert ActivityQuery() != TaskQuery()
+    assert not ActivityQuery().same_filters(TaskQuery())
+    assert len({ActivityQuery(), TaskQuery()}) == 2
 
 
 def test_age_is_no_instant() -> None:
@@ -49,7 +57,7 @@ def test_lookups() -> None:
     """Filters are found by name; those that were not asked are empty, windows unbounded."""
     query = asked(type="b,a", created_after="1h")
 
-    assert (query.token("type"), query.token("state")) == (("a", "b"), ())
+    assert (query.values("type"), query.values("state")) == (("a", "b"), ())
     assert query.window("created_at") == Window(after=Age(3_600))
     assert query.window("started_at") == Window()
 
