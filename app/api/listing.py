@@ -12,6 +12,7 @@ from app.telemetry import calls
 async def answered(question: Awaitable[Delivery], request: Request, renderer: Renderer) -> Response:
     """Await `question` and return its answer; the calls it caused are for the log line."""
     made = calls.begin()
-    found = await question
-    request.state.upstream_calls = made.number
-    return renderer.render(found, request)
+    try:
+        return renderer.render(await question, request)
+    finally:
+        request.state.upstream_calls = made.number

@@ -39,12 +39,12 @@ _BOUNDS = [
 class Asked:
     """What a query string asks: a query, or a cursor that may be followed by `query` again.
 
-    `filtered` says whether anything but `cursor` and `limit` was given, `limit` is None when not.
+    `given` are the parameters beside `cursor` and `limit`; `limit` is None when it was not given.
     """
 
     query: TaskQuery
     cursor: str | None
-    filtered: bool
+    given: frozenset[str]
     limit: int | None
 
 
@@ -77,8 +77,7 @@ def parse(pairs: Iterable[tuple[str, str]], table: Table) -> Asked:
         partial=_single(given, "partial") != "deny",
         shape=_shape(given),
     )
-    filtered = not given.keys() <= _BESIDE_CURSOR
-    return Asked(query, _single(given, "cursor"), filtered, limit)
+    return Asked(query, _single(given, "cursor"), frozenset(given) - _BESIDE_CURSOR, limit)
 
 
 def parse_shape(pairs: Iterable[tuple[str, str]], table: Table) -> Shape:

@@ -1,6 +1,7 @@
 """What may be asked of a list: canonical, frozen and hashable, so that it is the cache key."""
 
-from typing import Literal, TypeAlias, get_args
+from collections.abc import Iterable
+from typing import Literal, TypeAlias, cast, get_args
 
 import msgspec
 
@@ -90,7 +91,8 @@ class TaskQuery(
     `accounts`, `ids`, `statuses` and the values in `filters` are sorted and without duplicates;
     empty `accounts` means all, `statuses` None means any. `filters` are by our parameter name;
     `~` before a name means contains. `anchor_ns` is the now that ages are counted from in a walk,
-    and `position` what the walk has passed; both are None on its first page.
+    `position` what the walk has passed, and `missed` the accounts that failed on a page before; all
+    three are empty on its first page.
     """
 
     accounts: tuple[str, ...] = ()
@@ -107,10 +109,11 @@ class TaskQuery(
     shape: Shape = Shape()
     anchor_ns: int | None = None
     position: Position | None = None
+    missed: tuple[str, ...] = ()
 
-    def same_filters(self, other: "TaskQuery") -> bool:
-        """Say whether both ask for the same walk, wherever it stands and however long its pages."""
-        return _filters(self) == _filters(other)
+    def agrees(self, other: "TaskQuery", names: Iterable[str]) -> bool:
+        """Say whether both ask the same by the parameters of these `names`."""
+        return all(_asked(self, name) == _asked(other, name) for name in names)
 
     def values(self, name: FilterName) -> tuple[str, ...]:
         """Return the values of a filter, empty when it was not asked."""
@@ -137,5 +140,26 @@ class ActivityQuery(TaskQuery, frozen=True, tag="activity"):
 _FINISHED = frozenset(status.status for status in FINISHED.values())
 
 
-def _filters(query: TaskQuery) -> TaskQuery:
-    return msgspec.structs.replace(query, limit=LIMIT_DEFAULT, anchor_ns=None, position=None)
+def _asked(query: TaskQuery, name: str) -> object:
+    """Return what a query asks by a parameter."""
+    if name in _ATTRIBUTES:
+        return tuple(getattr(query, attribute) for attribute in _ATTRIBUTES[name])
+    stem, _, bound = name.rpartition("_")
+    field = cast("InstantField", f"{stem}_at")
+    if field in SORT_FIELDS:
+        return getattr(query.window(field), bound)
+    return query.values(cast("FilterName", name))
+
+
+_ATTRIBUTES = {
+    "account": ("accounts",),
+    "id": ("ids",),
+    "status": ("statuses",),
+    "status_group": ("statuses",),
+    "tenant_scope": ("tenant_exact",),
+    "roots_only": ("roots_only",),
+    "sort": ("sort", "descending"),
+    "partial": ("partial",),
+    "fields": ("shape",),
+    "include": ("shape",),
+}

@@ -89,11 +89,15 @@ class ActivityList(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A body as it leaves, with its strong ETag (RFC 9110 section 8.8.3) and its next page."""
+    """A body as it leaves, with its strong ETag (RFC 9110 section 8.8.3) and its next page.
+
+    `failed` are the accounts whose items are not in it.
+    """
 
     body: bytes
     etag: str
     next: str | None = None
+    failed: tuple[str, ...] = ()
 
     @property
     def size_bytes(self) -> int:
@@ -105,11 +109,11 @@ Delivery: TypeAlias = Found[Answer]
 """What a question is answered with: an answer or a failure, and how the cache came by it."""
 
 
-def encode(body: Any, *, next_path: str | None = None) -> Answer:
+def encode(body: Any, *, next_path: str | None = None, failed: tuple[str, ...] = ()) -> Answer:
     """Return the answer that holds `body` as JSON."""
     encoded = _encoder.encode(body)
     digest = hashlib.blake2b(encoded, digest_size=16).hexdigest()
-    return Answer(encoded, f'"{digest}"', next_path)
+    return Answer(encoded, f'"{digest}"', next_path, failed)
 
 
 def time_text(ns: int) -> str:

@@ -77,39 +77,48 @@ class Fanout:
 
 
 def first_failure(outcomes: Iterable[Outcome[T]]) -> ServiceError | None:
-    """Return the failure to tell when nothing was found: the only one, or one that names all."""
-    failed = [outcome for outcome in outcomes if outcome.error is not None]
-    if not failed:
-        return None
-    if len(failed) == 1:
-        return failed[0].error
-    told = ", ".join(f"{each.account} ({each.error.slug})" for each in failed if each.error)
-    waits = [each.error.retry_after_s for each in failed if each.error]
+    """Return the failure to tell when nothing was found: the common one, or one that names all."""
+    failed = {each.account: each.error for each in outcomes if each.error is not None}
+    errors = [*failed.values()]
+    if len(errors) < 2:  # noqa: PLR2004  # nothing to put together
+        return next(iter(errors), None)
+    waits = [error.retry_after_s for error in errors if error.retry_after_s is not None]
+    if len({error.slug for error in errors}) == 1:
+        names = ", ".join(failed)
+        return type(errors[0])(
+            f"{names}: {errors[0].detail}",
+            retry_after_s=min(waits, default=None),
+            upstream=errors[0].upstream,
+        )
+    told = ", ".join(f"{account} ({error.slug})" for account, error in failed.items())
     return UpstreamUnavailableError(
-        f"No account could be asked: {told}.",
-        retry_after_s=min((wait for wait in waits if wait is not None), default=_RETRY_AFTER_S),
+        f"Accounts failed: {told}.", retry_after_s=min(waits, default=_RETRY_AFTER_S)
     )
 
 
-def refuse_failures(outcomes: Sequence[Outcome[T]], *, partial: bool) -> None:
+def refuse_failures(outcomes: Sequence[Outcome[T]]) -> None:
     """Let a partial answer pass, and an empty one never.
 
     Raises:
         ServiceError: every account failed.
-        UpstreamUnavailableError: some failed, and `partial` is not allowed.
     """
-    failed = [outcome for outcome in outcomes if outcome.error is not None]
-    if not failed or (partial and len(failed) < len(outcomes)):
-        return
-    failure = first_failure(failed)
-    if len(failed) == len(outcomes) and failure is not None:
+    failure = first_failure(outcomes)
+    if failure is not None and all(outcome.error is not None for outcome in outcomes):
         raise failure
-    told = ", ".join(outcome.account for outcome in failed)
-    raise UpstreamUnavailableError(
-        f"Not every account answered, and partial=deny was asked: {told}.",
-        retry_after_s=_RETRY_AFTER_S,
-        account=failed[0].account,
-    )
+
+
+def refuse_partial(failed: Sequence[str]) -> None:
+    """Refuse an answer that lacks accounts, for callers who said `partial=deny`.
+
+    Raises:
+        UpstreamUnavailableError: some of its accounts `failed`.
+    """
+    if failed:
+        raise UpstreamUnavailableError(
+            f"Not every account answered, and partial=deny was asked: {', '.join(failed)}.",
+            retry_after_s=_RETRY_AFTER_S,
+            account=failed[0],
+        )
 
 
 def only_one(

@@ -17,11 +17,17 @@ from app.domain.plan import Plan, make_plan
 from app.domain.projection import projection
 from app.domain.query import Shape, TaskQuery
 from app.domain.reading import Reading
-from app.errors import AccountNotFoundError, CursorMismatchError, ParameterFault, ServiceError
+from app.errors import (
+    AccountNotFoundError,
+    CursorMismatchError,
+    ParameterFault,
+    ServiceError,
+    UpstreamInvalidResponseError,
+)
 from app.service.activities import Attached, attach
 from app.service.batch import Batch
 from app.service.encode import Answer, Delivery, encode
-from app.service.fanout import Fanout, Outcome, only_one, refuse_failures
+from app.service.fanout import Fanout, Outcome, only_one, refuse_failures, refuse_partial
 from app.service.lists import Content, ListPage
 from app.service.merge import merge
 from app.service.nouns import Noun
@@ -89,7 +95,12 @@ class ItemService:
 
         `arrange` puts the items of the page into another form, which `key` stands for.
         """
-        return await self._house.cache.get(key or query, lambda: self._load_list(query, arrange))
+        # Whether a partial answer will do changes nothing in the question.
+        whole = msgspec.structs.replace(query, partial=True)
+        found = await self._house.cache.get(key or whole, lambda: self._load_list(whole, arrange))
+        if not query.partial and found.kept.error is None:
+            refuse_partial(found.unwrap().failed)
+        return found
 
     async def get(self, text: str, shape: Shape) -> Delivery:
         """Return the item with the id `text` in any of its three forms, or the failure.
@@ -112,9 +123,9 @@ class ItemService:
             return query
         walked = self._house.cursors.read(asked.cursor, type(query))
         self._known(walked.accounts)
-        if asked.filtered and not query.same_filters(walked):
+        if not query.agrees(walked, asked.given):
             raise CursorMismatchError(
-                "The filters differ from those the cursor was made for; repeat all or none.",
+                "What stands beside the cursor differs from what it was made for; leave it out.",
                 faults=[ParameterFault("cursor", "was made for other filters or another order")],
             )
         return msgspec.structs.replace(walked, limit=asked.limit or walked.limit)
@@ -152,7 +163,7 @@ class ItemService:
             return await self._read(platform, account, query, plans[account], batch)
 
         outcomes = await house.fanout.ask(asked, read)
-        refuse_failures(outcomes, partial=query.partial)
+        refuse_failures(outcomes)
         slices = {each.account: each.value for each in outcomes if each.value is not None}
         merged = merge(slices.values(), descending=query.descending, limit=query.limit)
         dressed = await self._dress(merged.readings, query.shape, arrange)
@@ -186,11 +197,11 @@ class ItemService:
 
         async def read(platform: Platform, _: str) -> Reading[Any]:
             if ref.number:
-                return await noun.read(platform, ref.number)
+                return _checked(await noun.read(platform, ref.number), ref)
             async with aclosing(noun.pages(platform, (("uuid", text),), 1)) as pages:
                 async for page in pages:
                     for reading in page.readings:
-                        return reading
+                        return _checked(reading, ref)
             raise noun.missing(text)
 
         outcomes = await self._house.fanout.ask(question.accounts, read)
@@ -222,6 +233,17 @@ class ItemService:
             return dressed
         cut = projection(self._noun.kind, shape.fields)
         return replace(dressed, items=[cut(item) for item in dressed.items])
+
+
+def _checked(reading: Reading[Any], ref: Ref) -> Reading[Any]:
+    """Return `reading` if it is what `ref` points at; anything else must not pass for it."""
+    got = str(reading.number) if ref.number else reading.item.uuid
+    if got != (ref.number or ref.uuid):
+        raise UpstreamInvalidResponseError(
+            "The platform answered with another item than it was asked for.",
+            account=reading.item.account,
+        )
+    return reading
 
 
 def _with_error(outcome: Outcome[Slice], failures: dict[str, ServiceError]) -> Outcome[Slice]:

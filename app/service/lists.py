@@ -47,18 +47,21 @@ class ListPage:
         """Return the answer that holds `content`, with the outcome of every account."""
         slices = [outcome.value for outcome in outcomes if outcome.value is not None]
         times = [outcome.as_of_ns for outcome in outcomes if outcome.value is not None]
-        page = self._page(content.next)
+        failed = tuple(outcome.account for outcome in outcomes if outcome.error is not None)
+        missed = tuple(sorted({*self._query.missed, *failed}))
+        page = self._page(content.next, missed)
         meta = ListMeta(
             data_as_of=time_text(min(times)),
-            complete=all(outcome.error is None for outcome in outcomes),
+            complete=not missed,
             accounts=tuple(_account(outcome) for outcome in outcomes),
             scanned=sum(found.scanned for found in slices) if content.scanned_counts else None,
             missing_ids=content.missing,
-            notes=self._left_out(sum(found.keyless for found in slices)) + content.notes,
+            notes=self._notes(sum(found.keyless for found in slices)) + content.notes,
         )
-        return encode(self._noun.envelope(tuple(content.items), page, meta), next_path=page.next)
+        body = self._noun.envelope(tuple(content.items), page, meta)
+        return encode(body, next_path=page.next, failed=missed)
 
-    def _page(self, position: Position | None) -> PageInfo:
+    def _page(self, position: Position | None, missed: tuple[str, ...]) -> PageInfo:
         query = self._query
         if position is None:
             return PageInfo(query.limit, has_more=False, next_cursor=None, next=None)
@@ -69,13 +72,20 @@ class ListPage:
         )
         cursor = self._cursors.write(
             msgspec.structs.replace(
-                query, position=position, anchor_ns=self._anchor_ns if ages else None
+                query,
+                position=position,
+                anchor_ns=self._anchor_ns if ages else None,
+                missed=missed,
             )
         )
         return PageInfo(query.limit, True, cursor, f"{self._noun.path}?cursor={cursor}")
 
-    def _left_out(self, keyless: int) -> tuple[str, ...]:
+    def _notes(self, keyless: int) -> tuple[str, ...]:
         sort, many = self._query.sort, self._noun.many
+        if self._query.missed:
+            # Their items stood between the positions of pages that are gone.
+            lost = ", ".join(self._query.missed)
+            return (f"Earlier pages of this walk lack {many} of {lost}; begin it again.",)
         if sort in _MAY_LACK and not self._query.ids:
             return (f"{many.capitalize()} without {sort} are left out of this order.",)
         if keyless:

@@ -12,6 +12,7 @@ from app.domain.plan import Params, Plan
 from app.domain.query import Position
 from app.domain.reading import Page, Reading
 from app.domain.task import Task
+from app.errors import UpstreamInvalidResponseError
 
 _SCAN_PAGE_MIN = 200  # a local filter reads at least this many at once, whatever the limit
 _START_NS = 2**63 - 1  # beyond every sort key, for unreadable items before the first readable one
@@ -70,6 +71,7 @@ class _Walk:
         if resumed_at and resumed_at.account == account and resumed_at.key_ns != self._last.key_ns:
             self._head = []
         self._seen: set[int] = set()
+        self.passed = 0
         self.slice = Slice(frontier=plan.position)
 
     def take(self, reading: Reading[Any]) -> bool:
@@ -105,6 +107,7 @@ class _Walk:
 
     def _add(self, place: Position, reading: Reading[Any]) -> bool:
         if self._plan.passed(place):
+            self.passed += 1
             return True
         if self._plan.ended(place):
             return False
@@ -149,7 +152,9 @@ async def read_slice(
             if page.last or not inside:
                 walk.slice.frontier = None
                 break
-            if len(walk.slice.rows) >= limit:
+            # What was passed took the place of as many new ones: another call for those few would
+            # double the cost of every page of a walk.
+            if walk.slice.rows and len(walk.slice.rows) + walk.passed >= limit:
                 break
             # A page of ties that were all seen moves nothing; stopping there would stop for ever.
             moved = walk.slice.frontier != plan.position
@@ -174,6 +179,7 @@ async def read_batch(
     found: list[Reading[Any]] = []
     for ids in wanted:
         async for reading in _readings(pages_of, ids):
+            _check(reading, ids)
             found.append(reading)
             if walk and not filters:
                 walk.take(reading)
@@ -184,6 +190,17 @@ async def read_batch(
     everything.frontier = None
     everything.found = found
     return everything
+
+
+def _check(reading: Reading[Any], ids: Params) -> None:
+    """Refuse an item that was not asked for: the platform did not look at the filter."""
+    if reading.number is not None:
+        got = (("id", str(reading.number)), ("uuid", reading.item.uuid))
+        if not any(each in ids for each in got):
+            raise UpstreamInvalidResponseError(
+                "The platform answered with another item than it was asked for.",
+                account=reading.item.account,
+            )
 
 
 async def _readings(
