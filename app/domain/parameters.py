@@ -11,6 +11,8 @@ from app.domain.query import IDS_MAX, LIMIT_DEFAULT, LIMIT_MAX, SORT_FIELDS, Mom
 from app.domain.status import CANCELING, FINISHED, GROUPS, STATUSES, UNFINISHED
 
 TOKEN_LENGTH_MAX = 256
+# No value is longer than the request target that holds it.
+_TARGET_BYTES_MAX = 8192
 _LIMIT = re.compile(r"[0-9]{1,4}")
 _STATES = ("enqueued", "assigned", "started", "paused", "completed")
 _RESULTS = ("ok", "error", "warning", "cancelled", "abandoned", "timedout")
@@ -36,6 +38,10 @@ class ValueFaultError(ValueError):
         self.did_you_mean = did_you_mean
 
 
+def _text(length_max: int, **more: Any) -> dict[str, Any]:
+    return {"type": "string", "minLength": 1, "maxLength": length_max} | more
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """One parameter: how a value is read, and what its reader is told.
@@ -48,7 +54,7 @@ class Parameter:
     about: str
     example: str
     read: Callable[[str], Any]
-    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string", "minLength": 1})
+    schema: Mapping[str, Any] = field(default_factory=lambda: _text(TOKEN_LENGTH_MAX))
     many: bool = False
 
 
@@ -105,6 +111,16 @@ def _enum(*words: str, default: str | None = None) -> dict[str, Any]:
     return schema if default is None else schema | {"default": default}
 
 
+# Ages are told a little narrower than they are read, so that none is beyond the longest.
+_MOMENT = _text(
+    64,
+    anyOf=[
+        _text(64, format="date-time"),
+        _text(10, pattern="^(?:[0-9]{1,10}|[0-9]{1,8}s|[0-9]{1,7}m|[0-9]{1,5}h|[0-9]{1,4}d)$"),
+    ],
+)
+
+
 def _bounds(name: str, meaning: str) -> tuple[Parameter, Parameter]:
     return (
         Parameter(
@@ -112,12 +128,14 @@ def _bounds(name: str, meaning: str) -> tuple[Parameter, Parameter]:
             f"Tasks {meaning} at this moment or later. {moments.ALLOWED}.",
             "24h",
             _moment,
+            _MOMENT,
         ),
         Parameter(
             f"{name}_before",
             f"Tasks {meaning} before this moment, so that windows tile.",
             "2026-11-23T10:00:00Z",
             _moment,
+            _MOMENT,
         ),
     )
 
@@ -132,6 +150,7 @@ _TABLE = (
         "Those not found stand in `meta.missing_ids`, as they were sent.",
         "eu2.944455285181775873",
         _verbatim,
+        _text(_TARGET_BYTES_MAX),
         many=True,
     ),
     Parameter(
@@ -195,6 +214,7 @@ _TABLE = (
         "it must be those it was made for. `limit` may change.",
         "",
         _verbatim,
+        _text(_TARGET_BYTES_MAX, pattern="^[A-Za-z0-9_-]+$"),
     ),
     Parameter(
         "partial",
