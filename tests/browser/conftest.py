@@ -20,7 +20,7 @@ ARGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Headless Chromium; without it a test is skipped, but fails where CI promises one."""
     if not CHROMIUM.exists():
@@ -34,7 +34,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def address() -> Iterator[str]:
     """The address of the real service over the sandbox, on a free loopback port."""
     with live("eu2") as url:
