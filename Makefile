@@ -31,7 +31,8 @@ check: sync  ## every check and test but the image's
 test: sync  ## unit tests, every branch covered
 	$(RUN) pytest -n 2 -m "not machine" --cov
 
-openapi: sync  ## write openapi/openapi.json from the code
+openapi: sync  ## write openapi/openapi.json and its examples from the code
+	$(RUN) python -m tests.openapi.recording
 	$(RUN) taskgate openapi > openapi/openapi.json.new
 	mv openapi/openapi.json.new openapi/openapi.json
 

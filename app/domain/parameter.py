@@ -19,15 +19,25 @@ class Parameter:
     about: str
     example: str
     read: Callable[[str], Any]
-    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string", "minLength": 1})
+    schema: Mapping[str, Any] = field(default_factory=lambda: text(values.TOKEN_LENGTH_MAX))
     many: bool = False
 
 
 def many(
-    name: str, about: str, example: str, read: Callable[[str], Any] = values.token
+    name: str,
+    about: str,
+    example: str,
+    read: Callable[[str], Any] = values.token,
+    schema: Mapping[str, Any] | None = None,
 ) -> Parameter:
     """Return a parameter of many values, by default words of the platform."""
-    return Parameter(name, about, example, read, many=True)
+    schema = schema or text(values.TOKEN_LENGTH_MAX)
+    return Parameter(name, about, example, read, schema, many=True)
+
+
+def text(length_max: int, **more: Any) -> dict[str, Any]:
+    """Return the JSON schema of a text that is not empty."""
+    return {"type": "string", "minLength": 1, "maxLength": length_max} | more
 
 
 def word(name: str, about: str, example: str, words: Iterable[str]) -> Parameter:

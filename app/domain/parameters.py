@@ -6,7 +6,7 @@ from app.domain import moments, values
 from app.domain.activity import Activity
 from app.domain.columns import COLUMNS, LACKING_IN_ACTIVITIES, TIMES
 from app.domain.filter_parameters import STEPS, local, pushed, statuses
-from app.domain.parameter import Parameter, enum, many, word
+from app.domain.parameter import Parameter, enum, many, text, word
 from app.domain.projection import names_of
 from app.domain.query import (
     IDS_MAX,
@@ -19,6 +19,16 @@ from app.domain.query import (
 from app.domain.spelling import Vocabulary
 from app.domain.task import Task
 
+# No value is longer than the request target that holds it.
+_TARGET_BYTES_MAX = 8192
+# Ages are told a little narrower than they are read, so that none is beyond the longest.
+_MOMENT = text(
+    64,
+    anyOf=[
+        text(64, format="date-time"),
+        text(10, pattern="^(?:[0-9]{1,10}|[0-9]{1,8}s|[0-9]{1,7}m|[0-9]{1,5}h|[0-9]{1,4}d)$"),
+    ],
+)
 _SORTS = tuple(sign + name for name in SORT_FIELDS for sign in ("-", ""))
 
 
@@ -53,6 +63,7 @@ def _parameters(
             " Those not found stand in `meta.missing_ids`, as they were sent.",
             "eu2.944455285181775873",
             values.verbatim,
+            text(_TARGET_BYTES_MAX),
         ),
         *statuses(one),
         *pushed(one),
@@ -75,12 +86,14 @@ def _bounds(items: str, name: str, meaning: str) -> tuple[Parameter, Parameter]:
             f"{items.capitalize()} {meaning} at this moment or later. {moments.ALLOWED}.",
             "24h",
             values.moment,
+            _MOMENT,
         ),
         Parameter(
             f"{name}_before",
             f"{items.capitalize()} {meaning} before this moment, so that windows tile.",
             "2026-11-23T10:00:00Z",
             values.moment,
+            _MOMENT,
         ),
     )
 
@@ -107,6 +120,7 @@ def _paging(items: str) -> tuple[Parameter, ...]:
             "stands beside it must be what it was made for. `limit` may change.",
             "",
             values.verbatim,
+            text(_TARGET_BYTES_MAX, pattern="^[A-Za-z0-9_-]+$"),
         ),
         Parameter(
             "partial",
@@ -129,6 +143,7 @@ def _shape(one: str) -> tuple[Parameter, ...]:
             "`warnings.code` in each element). `id` and what `include` asks for always stay.",
             "tenant.id",
             values.name(names_of(kind), f"keys of {one} objects, such as status or tenant.id"),
+            enum(sorted(names_of(kind))),
         ),
         word(
             "include",
