@@ -4,7 +4,7 @@ import hashlib
 import re
 from functools import lru_cache
 
-from app.domain.parts import Fault
+from app.domain.task import Fault
 from app.platform.wire import WireFault, WireFaultContext, WireSource
 
 _NO_CONTEXT = WireFaultContext()
@@ -13,8 +13,8 @@ _NO_CONTEXT = WireFaultContext()
 _READ_MAX = 1024
 
 # What differs between two machines with one fault, longest forms first: quoted names, UUIDs,
-# mail addresses, Windows and UNC paths, POSIX paths, hexadecimal and decimal numbers. What may fail
-# behind a repetition is bounded or starts at a run's begin only: nobody's text takes quadratic time.
+# mail addresses, Windows and UNC paths, POSIX paths, hexadecimal and decimal numbers. A repetition
+# that may end in nothing is bounded or starts once a run: no text takes quadratic time.
 _PARTICULARS = re.compile(
     r"""(?<!\w)'.{0,255}?'(?!\w) | "[^"]{0,255}" | “[^”]{0,255}” | «[^»]{0,255}»
     | \b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b
