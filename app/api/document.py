@@ -1,6 +1,6 @@
 """The OpenAPI document: FastAPI's routes, msgspec's schemas, the domain's table of parameters."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -11,7 +11,13 @@ from fastapi.openapi.utils import get_openapi
 from app.api.problems import MEDIA_TYPE, Problem
 from app.domain.parameters import PARAMETERS, Parameter
 from app.domain.task import Task
-from app.errors import InternalError, RequestError, ServiceError, UpstreamError
+from app.errors import (
+    InternalError,
+    NotCachedError,
+    RequestError,
+    ServiceError,
+    UpstreamError,
+)
 from app.service.accounts import AccountList
 from app.service.encode import TaskList
 
@@ -38,15 +44,15 @@ _REF = "#/components/schemas/{name}"
 _HEADERS = {
     "Age": "Seconds since the answer was made.",
     "Cache-Control": "How long it stays fresh.",
-    "Cache-Status": "How it came: `hit`, or `fwd=miss`, `collapsed` with others (RFC 9211).",
+    "Cache-Status": "How it came: `hit`, or `fwd` and why; a `ttl` below 0 is stale (RFC 9211).",
     "ETag": "Send it as `If-None-Match`; an unchanged answer is 304.",
     "X-Request-Id": "Yours when you sent a sane one; it stands in our log.",
 }
 
 
-def parameters() -> list[dict[str, Any]]:
-    """Describe the parameters of a list."""
-    return [_parameter(parameter) for parameter in PARAMETERS.values()]
+def parameters(table: Mapping[str, Parameter] = PARAMETERS) -> list[dict[str, Any]]:
+    """Describe the parameters of a table, those of a list unless another is given."""
+    return [_parameter(parameter) for parameter in table.values()]
 
 
 def answers(
@@ -78,7 +84,7 @@ def leaves(kind: type[ServiceError]) -> list[type[ServiceError]]:
 
 
 REFUSALS = [kind for kind in leaves(RequestError) if kind.status == HTTPStatus.BAD_REQUEST]
-OUTAGES = [*leaves(UpstreamError), InternalError]
+OUTAGES = [*leaves(UpstreamError), NotCachedError, InternalError]
 
 
 def install(app: FastAPI) -> None:

@@ -9,15 +9,17 @@ from app.api.document import OUTAGES
 from app.api.freshness import Renderer
 from app.domain.parsing import parse, refuse_all
 from app.domain.task import Task
+from app.domain.twins import TWINS, peel
 from app.errors import (
     AccountNotFoundError,
     AmbiguousIdError,
+    InvalidValueError,
+    NotAcceptableError,
     TaskNotFoundError,
     UnknownParameterError,
 )
 from app.service.encode import TaskList
 from app.service.tasks import TaskService
-from app.telemetry import calls
 
 TaskId = Annotated[
     str,
@@ -38,9 +40,15 @@ def router(service: TaskService, renderer: Renderer) -> APIRouter:
         responses=document.answers(
             TaskList,
             description="One page of tasks.",
-            failures=[*document.REFUSALS, AccountNotFoundError, AmbiguousIdError, *OUTAGES],
+            failures=[
+                *document.REFUSALS,
+                AccountNotFoundError,
+                NotAcceptableError,
+                AmbiguousIdError,
+                *OUTAGES,
+            ],
         ),
-        openapi_extra={"parameters": document.parameters()},
+        openapi_extra={"parameters": document.parameters() + document.parameters(TWINS)},
     )
     async def list_tasks(request: Request) -> Response:
         """List tasks, newest first unless `sort` says otherwise.
@@ -52,11 +60,9 @@ def router(service: TaskService, renderer: Renderer) -> APIRouter:
         When some accounts fail, the others still answer: `meta.complete` is false and the failed
         account's `problem` says why. When all fail it is an error, never an empty list.
         """
-        asked = parse(request.query_params.multi_items())
-        made = calls.begin()
-        found = await service.list(asked)
-        request.state.upstream_calls = made.number
-        return renderer.render(found, request)
+        twins, pairs = peel(request.query_params.multi_items())
+        asked = parse(pairs)
+        return await renderer.answer(request, lambda how: service.list(asked, how), twins=twins)
 
     @routes.get(
         "/tasks/{id}",
@@ -64,8 +70,16 @@ def router(service: TaskService, renderer: Renderer) -> APIRouter:
         responses=document.answers(
             Task,
             description="The task.",
-            failures=[UnknownParameterError, TaskNotFoundError, AmbiguousIdError, *OUTAGES],
+            failures=[
+                UnknownParameterError,
+                InvalidValueError,
+                TaskNotFoundError,
+                NotAcceptableError,
+                AmbiguousIdError,
+                *OUTAGES,
+            ],
         ),
+        openapi_extra={"parameters": document.parameters(TWINS)},
     )
     async def get_task(id: TaskId, request: Request) -> Response:  # noqa: A002  # the path's word
         """Return one task by its id, its bare upstream id, or its UUID.
@@ -73,10 +87,8 @@ def router(service: TaskService, renderer: Renderer) -> APIRouter:
         A bare id or UUID is looked for in every account; found in two it is 409 `ambiguous-id`
         with the candidates.
         """
-        refuse_all(request.query_params.multi_items())
-        made = calls.begin()
-        found = await service.get(id)
-        request.state.upstream_calls = made.number
-        return renderer.render(found, request)
+        twins, pairs = peel(request.query_params.multi_items())
+        refuse_all(pairs)
+        return await renderer.answer(request, lambda how: service.get(id, how), twins=twins)
 
     return routes

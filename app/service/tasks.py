@@ -7,7 +7,8 @@ from difflib import get_close_matches
 
 import msgspec
 
-from app.cache.cache import Cache, Loaded
+from app.cache.answers import Loaded
+from app.cache.cache import Cache
 from app.domain.cursor import CursorCodec
 from app.domain.ids import Ref, read_ref
 from app.domain.parsing import Asked
@@ -21,7 +22,7 @@ from app.errors import (
     TaskNotFoundError,
 )
 from app.service.batch import Batch, ambiguous
-from app.service.encode import Answer, Delivery, encode
+from app.service.encode import USUAL, Answer, Delivery, Wanted, encode
 from app.service.fanout import Fanout, first_failure, refuse_failures
 from app.service.lists import TaskPage
 from app.service.merge import merge
@@ -70,20 +71,24 @@ class TaskService:
         self._scan_pages_max = scan_pages_max
         self._clock = clock
 
-    async def list(self, asked: Asked) -> Delivery:
+    async def list(self, asked: Asked, wanted: Wanted = USUAL) -> Delivery:
         """Return the page that `asked` asks for, or the failure that stands in its place.
 
         Raises:
+            NotCachedError: nothing kept is as fresh as `wanted`, which wants no call.
+            UpstreamTimeoutError: the caller's own time is over.
             RequestError: no such account, an id that several accounts know, or a cursor that is
                 not ours or not of this query.
         """
         query = self._resolve(asked)
-        return await self._cache.get(query, lambda: self._load_list(query))
+        return await self._cache.get(query, lambda: self._load_list(query), wanted)
 
-    async def get(self, text: str) -> Delivery:
+    async def get(self, text: str, wanted: Wanted = USUAL) -> Delivery:
         """Return the task with the id `text` in any of its three forms, or the failure.
 
         Raises:
+            NotCachedError: as for a list.
+            UpstreamTimeoutError: as for a list.
             TaskNotFoundError: the id has no valid form.
             AmbiguousIdError: several accounts have it.
         """
@@ -93,7 +98,7 @@ class TaskService:
         accounts = (ref.account,) if ref.account else self._accounts
         # The same number in the same accounts is the same question, with the alias or without.
         question = OneTask(msgspec.structs.replace(ref, account=None), accounts)
-        return await self._cache.get(question, lambda: self._load_one(ref, accounts))
+        return await self._cache.get(question, lambda: self._load_one(ref, accounts), wanted)
 
     def _resolve(self, asked: Asked) -> TaskQuery:
         query = msgspec.structs.replace(asked.query, accounts=self._known(asked.query.accounts))
@@ -144,7 +149,8 @@ class TaskService:
         answer = page.filled(
             merged, outcomes, missing=missing, scanned_counts=plan.keep is not None
         )
-        return Loaded(answer, answer.size_bytes, min(ttl_s, _PARTIAL_TTL_S) if failed else ttl_s)
+        ttl_s = min(ttl_s, _PARTIAL_TTL_S) if failed else ttl_s
+        return Loaded(answer, answer.size_bytes, ttl_s, whole=not failed)
 
     async def _load_one(self, ref: Ref, accounts: Sequence[str]) -> Loaded[Answer]:
         async def read(platform: Platform, account: str) -> Reading:
@@ -169,7 +175,7 @@ class TaskService:
         ttl_s = self._lifetimes.item_finished_s
         if failure is not None or not tasks[0].is_finished:
             ttl_s = min(_ITEM_UNFINISHED_TTL_S, self._lifetimes.unfinished_s)
-        return Loaded(answer, answer.size_bytes, ttl_s)
+        return Loaded(answer, answer.size_bytes, ttl_s, whole=failure is None)
 
 
 def _is_not_found(error: Exception | None) -> bool:
