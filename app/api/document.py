@@ -17,6 +17,7 @@ from app.errors import (
     RequestError,
     ServiceError,
     UpstreamError,
+    UriTooLongError,
 )
 from app.service.accounts import AccountList
 from app.service.encode import TaskList
@@ -75,7 +76,7 @@ def answers(
     }
     if kept:
         found[304] = {"description": "You hold this answer already.", "headers": headers}
-    return found | _failures(failures)
+    return found | _failures([*failures, *_ANYWHERE])
 
 
 def leaves(kind: type[ServiceError]) -> list[type[ServiceError]]:
@@ -84,7 +85,8 @@ def leaves(kind: type[ServiceError]) -> list[type[ServiceError]]:
 
 
 REFUSALS = [kind for kind in leaves(RequestError) if kind.status == HTTPStatus.BAD_REQUEST]
-OUTAGES = [*leaves(UpstreamError), NotCachedError, InternalError]
+OUTAGES = [*leaves(UpstreamError), NotCachedError]
+_ANYWHERE: tuple[type[ServiceError], ...] = (UriTooLongError, InternalError)
 
 
 def install(app: FastAPI) -> None:
