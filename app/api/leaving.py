@@ -56,6 +56,11 @@ class _Watch:
         self._watching = asyncio.ensure_future(self._watch())
 
     async def _watch(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        self._left = self._request is not None and self._request.cancel()
+        message = await self._receive()
+        while message.get("more_body", False):
+            message = await self._receive()
+        if message["type"] == "http.request":
+            # The body has ended: what comes next is the caller's leaving, or nothing.
+            message = await self._receive()
+        if message["type"] == "http.disconnect" and self._request is not None:
+            self._left = self._request.cancel()

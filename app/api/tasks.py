@@ -1,13 +1,16 @@
 """`/v1/tasks` and `/v1/tasks/{id}`: parse, one call of the service, render."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
+from starlette.datastructures import QueryParams
 
 from app.api import document
 from app.api.document import OUTAGES
 from app.api.freshness import Renderer
-from app.domain.parsing import parse, refuse_all
+from app.domain.parsing import Asked, parse, refuse_all
 from app.domain.task import Task
 from app.domain.twins import TWINS, peel
 from app.errors import (
@@ -28,6 +31,13 @@ TaskId = Annotated[
         examples=["eu2.944455285181775873"],
     ),
 ]
+
+
+@lru_cache(maxsize=512)
+def _read(query_string: bytes) -> tuple[Mapping[str, Any], Asked]:
+    """Return the twins and the question; remembered, since reading costs more than a look-up."""
+    twins, pairs = peel(QueryParams(query_string).multi_items())
+    return twins, parse(pairs)
 
 
 def router(service: TaskService, renderer: Renderer) -> APIRouter:
@@ -60,8 +70,7 @@ def router(service: TaskService, renderer: Renderer) -> APIRouter:
         When some accounts fail, the others still answer: `meta.complete` is false and the failed
         account's `problem` says why. When all fail it is an error, never an empty list.
         """
-        twins, pairs = peel(request.query_params.multi_items())
-        asked = parse(pairs)
+        twins, asked = _read(request.scope["query_string"])
         return await renderer.answer(request, lambda how: service.list(asked, how), twins=twins)
 
     @routes.get(

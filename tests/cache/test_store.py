@@ -1,6 +1,8 @@
 """Bounded in bytes, whatever comes."""
 
+import sys
 import tracemalloc
+from itertools import count
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from app.cache.answers import Kept
 from app.cache.store import ENTRY_BYTES, Store, weigh
+from app.domain.query import TaskQuery
 
 MAX_BYTES = 100_000
 FAIR_BYTES = MAX_BYTES // 8 - ENTRY_BYTES - weigh("1234")
@@ -53,6 +56,46 @@ def test_growing_value() -> None:
 
     assert store.get("key00") == "a little larger"
     assert store.evictions == 1
+
+
+def _hits(store: Store[int], *, flood: int) -> float:
+    """Return the share of hits for 40 hot keys, with `flood` questions of others between two."""
+    hits, strangers = 0, count()
+    for number in range(4_000):
+        hot = f"hot{number * 7 % 40}"
+        hits += store.get(hot) is not None
+        store.put(hot, number, size_bytes=500)
+        for _ in range(flood):
+            store.put(f"once{next(strangers)}", number, size_bytes=500)
+    return hits / 4_000
+
+
+def test_flood() -> None:
+    """Ten one-time questions for each real one take less than five points of the hit ratio."""
+    store: Store[int] = Store(max_bytes=MAX_BYTES)
+    quiet = _hits(store, flood=0)
+    flooded = _hits(store, flood=10)
+
+    assert quiet - flooded < 0.05
+
+
+def test_proven_goes_back() -> None:
+    """What is proven and then forgotten by its callers goes back on trial, then out."""
+    store: Store[int] = Store(max_bytes=MAX_BYTES)
+    for number in range(30):
+        store.put(f"key{number:02}", number, size_bytes=FAIR_BYTES // 2)
+        store.get(f"key{number:02}")
+
+    assert store.size_bytes <= MAX_BYTES
+    assert (store.peek("key29"), store.peek("key00"), store.evictions) == (29, None, 15)
+
+
+def test_long_key() -> None:
+    """A key of many ids counts with every id."""
+    ids = tuple(f"eu2.{number}" for number in range(200))
+
+    assert weigh(("list", ids)) > sum(map(sys.getsizeof, ids))
+    assert weigh(TaskQuery(ids=ids)) > weigh(ids)
 
 
 def test_counted_is_held() -> None:
