@@ -14,6 +14,7 @@ ServiceError
 │   ├── AccountNotFoundError         404
 │   ├── RouteNotFoundError           404
 │   ├── MethodNotAllowedError        405
+│   ├── NotAcceptableError           406
 │   ├── AmbiguousIdError             409
 │   └── UriTooLongError              414
 ├── UpstreamError                    the platform's trouble
@@ -23,6 +24,7 @@ ServiceError
 │   ├── UpstreamThrottledError       503
 │   ├── UpstreamUnavailableError     503
 │   └── UpstreamTimeoutError         504
+├── NotCachedError                   504  nothing kept, and no call was wanted
 └── InternalError                    500  ours
 
 A class docstring is the explanation on its page below `/problems`: write it for the API's user.
@@ -161,6 +163,12 @@ class MethodNotAllowedError(RequestError):
         self.allow = allow
 
 
+class NotAcceptableError(RequestError):
+    """No form of the answer is one that you accept; see your `Accept-Encoding`."""
+
+    slug, status, title = "not-acceptable", 406, "Not acceptable"
+
+
 class AmbiguousIdError(RequestError):
     """Several accounts have a task with this bare id; ask again with one of the candidates."""
 
@@ -211,6 +219,12 @@ class UpstreamTimeoutError(UpstreamError):
     """The platform did not answer within the time that one answer may take."""
 
     slug, status, title = "upstream-timeout", 504, "The platform is too slow"
+
+
+class NotCachedError(ServiceError):
+    """You asked for a kept answer only, and none that is kept will do; ask without that wish."""
+
+    slug, status, title = "not-cached", 504, "Not cached"
 
 
 class InternalError(ServiceError):

@@ -3,6 +3,7 @@
 ::
 
     request ─ RequestId ─ RequestLine ─ ErrorNet ─ TargetLimit ─ HeadAsGet        app.api.middleware
+      └ LeaveWithCaller                                                      app.api.leaving
       └ route → parse → TaskQuery                                            app.api, app.domain
           └ TaskService → Cache ── kept ─────────────────────────────────┐   app.service, app.cache
                             └ one detached flight per key                │
@@ -17,6 +18,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from urllib.parse import urlsplit
 
 import httpx
@@ -37,6 +39,8 @@ from app.api import (
 )
 from app.api.freshness import Renderer
 from app.api.health import Readiness
+from app.api.leaving import LeaveWithCaller
+from app.cache.answers import Clocks
 from app.cache.cache import Cache
 from app.domain.cursor import CursorCodec
 from app.domain.filters import KnownTenants
@@ -49,6 +53,7 @@ from app.platform.events import (
     UpstreamCalled,
 )
 from app.service.accounts import AccountBook
+from app.service.codings import Codings
 from app.service.encode import Answer
 from app.service.fanout import Fanout
 from app.service.items import House, ItemService, Lifetimes
@@ -62,6 +67,10 @@ _log = structlog.get_logger()
 
 Clock = Callable[[], float]
 SYSTEM_CLOCK: Clock = time.time  # noqa: TID251  # here it is handed down from
+# Where the system has it, a clock that a suspended machine does not stop: what is kept ages on.
+SYSTEM_MONOTONIC: Clock = partial(
+    time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+)
 
 
 def create_app(
@@ -70,7 +79,7 @@ def create_app(
     sandbox: bool = False,
     transport: httpx.AsyncBaseTransport | None = None,
     clock: Clock = SYSTEM_CLOCK,
-    monotonic: Clock = time.monotonic,
+    monotonic: Clock = SYSTEM_MONOTONIC,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     rand: Callable[[], float] = random.random,
 ) -> FastAPI:
@@ -80,8 +89,12 @@ def create_app(
     """
     cache = Cache[Answer](
         max_bytes=settings.cache.max_bytes,
-        failure_ttl_s=settings.cache.ttl_error_s,
-        not_found_ttl_s=settings.cache.ttl_not_found_s,
+        clocks=Clocks(
+            failure_ttl_s=settings.cache.ttl_error_s,
+            not_found_ttl_s=settings.cache.ttl_not_found_s,
+            stale_while_revalidate_s=settings.cache.stale_while_revalidate_s,
+            stale_if_error_s=settings.cache.stale_if_error_s,
+        ),
         monotonic=monotonic,
         rand=rand,
     )
@@ -133,7 +146,11 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.readiness = readiness
-    renderer = Renderer(monotonic)
+    renderer = Renderer(
+        codings=Codings(cache),
+        deadline_s=settings.upstream.answer_deadline_s,
+        monotonic=monotonic,
+    )
     app.include_router(tasks.router(TaskService(house), renderer))
     app.include_router(activities.router(ItemService(ACTIVITIES, house), renderer))
     app.include_router(accounts.router(book))
@@ -143,6 +160,7 @@ def create_app(
     if settings.docs == "on":
         app.include_router(docs.router(app, sandbox=sandbox))
     problems.install(app)
+    app.add_middleware(LeaveWithCaller)
     middleware.install(
         app, metrics=metrics, monotonic=monotonic, fresh_id=lambda: secrets.token_hex(8)
     )

@@ -126,6 +126,8 @@ class CacheSettings(_Section):
     ttl_item_finished_s: Annotated[float, Field(ge=1, le=604_800)] = 3600
     ttl_not_found_s: Annotated[float, Field(ge=0, le=3600)] = 5
     ttl_error_s: Annotated[float, Field(ge=0, le=60)] = 2
+    stale_while_revalidate_s: Annotated[float, Field(ge=0, le=3600)] = 30
+    stale_if_error_s: Annotated[float, Field(ge=0, le=86_400)] = 600
 
 
 class UpstreamSettings(_Section):

@@ -7,15 +7,17 @@ from fastapi import APIRouter, Path, Request, Response
 from app.api import document
 from app.api.document import OUTAGES
 from app.api.freshness import Renderer
-from app.api.listing import answered
+from app.api.questions import remembered
 from app.domain.activity import Activity
 from app.domain.parameters import ACTIVITY_ITEM_PARAMETERS, ACTIVITY_PARAMETERS
 from app.domain.parsing import parse, parse_shape
+from app.domain.twins import TWINS
 from app.errors import (
     AccountNotFoundError,
     ActivityNotFoundError,
     AmbiguousIdError,
     InvalidValueError,
+    NotAcceptableError,
     UnknownParameterError,
 )
 from app.service.encode import ActivityList
@@ -33,6 +35,8 @@ ActivityId = Annotated[
 def router(service: ItemService, renderer: Renderer) -> APIRouter:
     """Serve the activities of `service`."""
     routes = APIRouter(prefix="/v1", tags=["activities"])
+    read_list = remembered(lambda pairs: parse(pairs, ACTIVITY_PARAMETERS))
+    read_shape = remembered(lambda pairs: parse_shape(pairs, ACTIVITY_ITEM_PARAMETERS))
 
     @routes.get(
         "/activities",
@@ -40,9 +44,15 @@ def router(service: ItemService, renderer: Renderer) -> APIRouter:
         responses=document.answers(
             ActivityList,
             description="One page of activities.",
-            failures=[*document.REFUSALS, AccountNotFoundError, AmbiguousIdError, *OUTAGES],
+            failures=[
+                *document.REFUSALS,
+                AccountNotFoundError,
+                NotAcceptableError,
+                AmbiguousIdError,
+                *OUTAGES,
+            ],
         ),
-        openapi_extra={"parameters": document.parameters(ACTIVITY_PARAMETERS)},
+        openapi_extra={"parameters": document.parameters(ACTIVITY_PARAMETERS, TWINS)},
     )
     async def list_activities(request: Request) -> Response:
         """List activities, the steps of tasks, newest first unless `sort` says otherwise.
@@ -50,8 +60,8 @@ def router(service: ItemService, renderer: Renderer) -> APIRouter:
         Filters, walks and failures are those of tasks; `task` and `parent` find the steps of one
         task or below one step.
         """
-        asked = parse(request.query_params.multi_items(), ACTIVITY_PARAMETERS)
-        return await answered(service.list(asked), request, renderer)
+        twins, asked = read_list(request)
+        return await renderer.answer(request, lambda how: service.list(asked, how), twins=twins)
 
     @routes.get(
         "/activities/{id}",
@@ -64,10 +74,11 @@ def router(service: ItemService, renderer: Renderer) -> APIRouter:
                 InvalidValueError,
                 ActivityNotFoundError,
                 AmbiguousIdError,
+                NotAcceptableError,
                 *OUTAGES,
             ],
         ),
-        openapi_extra={"parameters": document.parameters(ACTIVITY_ITEM_PARAMETERS)},
+        openapi_extra={"parameters": document.parameters(ACTIVITY_ITEM_PARAMETERS, TWINS)},
     )
     async def get_activity(
         id: ActivityId,  # noqa: A002  # the path's word
@@ -77,7 +88,7 @@ def router(service: ItemService, renderer: Renderer) -> APIRouter:
 
         An activity may have the id of its task: the two are never mistaken for each other.
         """
-        shape = parse_shape(request.query_params.multi_items(), ACTIVITY_ITEM_PARAMETERS)
-        return await answered(service.get(id, shape), request, renderer)
+        twins, shape = read_shape(request)
+        return await renderer.answer(request, lambda how: service.get(id, shape, how), twins=twins)
 
     return routes

@@ -17,7 +17,14 @@ from app.domain.parameter import Parameter
 from app.domain.parameters import Table
 from app.domain.query import IDS_MAX
 from app.domain.task import Task
-from app.errors import InternalError, RequestError, ServiceError, UpstreamError, UriTooLongError
+from app.errors import (
+    InternalError,
+    NotCachedError,
+    RequestError,
+    ServiceError,
+    UpstreamError,
+    UriTooLongError,
+)
 from app.service.accounts import AccountList
 from app.service.encode import ActivityList, TaskList
 
@@ -64,7 +71,7 @@ _HEADERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "Age": ("Seconds since the answer was made.", _SECONDS),
     "Cache-Control": ("How long it stays fresh.", {"type": "string", "maxLength": _TEXT_MAX}),
     "Cache-Status": (
-        "How it came: `hit`, or `fwd=miss`, `collapsed` with others (RFC 9211).",
+        "How it came: `hit`, or `fwd` and why; a `ttl` below 0 is stale (RFC 9211).",
         {"type": "string", "maxLength": _TEXT_MAX},
     ),
     "ETag": (
@@ -78,9 +85,9 @@ _HEADERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 }
 
 
-def parameters(table: Table) -> list[dict[str, Any]]:
+def parameters(*tables: Table) -> list[dict[str, Any]]:
     """Describe the parameters of a route."""
-    return [_parameter(parameter) for parameter in table.by_name.values()]
+    return [_parameter(each) for table in tables for each in table.by_name.values()]
 
 
 def answers(
@@ -113,7 +120,7 @@ def leaves(kind: type[ServiceError]) -> list[type[ServiceError]]:
 
 
 REFUSALS = [kind for kind in leaves(RequestError) if kind.status == HTTPStatus.BAD_REQUEST]
-OUTAGES = leaves(UpstreamError)
+OUTAGES = [*leaves(UpstreamError), NotCachedError]
 _ANYWHERE: tuple[type[ServiceError], ...] = (UriTooLongError, InternalError)
 
 

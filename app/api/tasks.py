@@ -7,14 +7,16 @@ from fastapi import APIRouter, Path, Request, Response
 from app.api import document
 from app.api.document import OUTAGES
 from app.api.freshness import Renderer
-from app.api.listing import answered
+from app.api.questions import remembered
 from app.domain.parameters import TASK_ACTIVITIES_PARAMETERS, TASK_ITEM_PARAMETERS, TASK_PARAMETERS
 from app.domain.parsing import parse, parse_shape, parse_steps
 from app.domain.task import Task
+from app.domain.twins import TWINS
 from app.errors import (
     AccountNotFoundError,
     AmbiguousIdError,
     InvalidValueError,
+    NotAcceptableError,
     ServiceError,
     TaskNotFoundError,
     UnknownParameterError,
@@ -34,6 +36,7 @@ _ITEM_FAILURES: list[type[ServiceError]] = [
     InvalidValueError,
     TaskNotFoundError,
     AmbiguousIdError,
+    NotAcceptableError,
     *OUTAGES,
 ]
 
@@ -41,6 +44,9 @@ _ITEM_FAILURES: list[type[ServiceError]] = [
 def router(service: TaskService, renderer: Renderer) -> APIRouter:
     """Serve the tasks of `service`."""
     routes = APIRouter(prefix="/v1", tags=["tasks"])
+    read_list = remembered(lambda pairs: parse(pairs, TASK_PARAMETERS))
+    read_shape = remembered(lambda pairs: parse_shape(pairs, TASK_ITEM_PARAMETERS))
+    read_steps = remembered(parse_steps)
 
     @routes.get(
         "/tasks",
@@ -48,9 +54,15 @@ def router(service: TaskService, renderer: Renderer) -> APIRouter:
         responses=document.answers(
             TaskList,
             description="One page of tasks.",
-            failures=[*document.REFUSALS, AccountNotFoundError, AmbiguousIdError, *OUTAGES],
+            failures=[
+                *document.REFUSALS,
+                AccountNotFoundError,
+                NotAcceptableError,
+                AmbiguousIdError,
+                *OUTAGES,
+            ],
         ),
-        openapi_extra={"parameters": document.parameters(TASK_PARAMETERS)},
+        openapi_extra={"parameters": document.parameters(TASK_PARAMETERS, TWINS)},
     )
     async def list_tasks(request: Request) -> Response:
         """List tasks, newest first unless `sort` says otherwise.
@@ -62,14 +74,14 @@ def router(service: TaskService, renderer: Renderer) -> APIRouter:
         When some accounts fail, the others still answer: `meta.complete` is false and the failed
         account's `problem` says why. When all fail it is an error, never an empty list.
         """
-        asked = parse(request.query_params.multi_items(), TASK_PARAMETERS)
-        return await answered(service.list(asked), request, renderer)
+        twins, asked = read_list(request)
+        return await renderer.answer(request, lambda how: service.list(asked, how), twins=twins)
 
     @routes.get(
         "/tasks/{id}",
         response_class=Response,
         responses=document.answers(Task, description="The task.", failures=_ITEM_FAILURES),
-        openapi_extra={"parameters": document.parameters(TASK_ITEM_PARAMETERS)},
+        openapi_extra={"parameters": document.parameters(TASK_ITEM_PARAMETERS, TWINS)},
     )
     async def get_task(id: TaskId, request: Request) -> Response:  # noqa: A002  # the path's word
         """Return one task by its id, its bare upstream id, or its UUID.
@@ -77,8 +89,8 @@ def router(service: TaskService, renderer: Renderer) -> APIRouter:
         A bare id or UUID is looked for in every account; found in two it is 409 `ambiguous-id`
         with the candidates.
         """
-        shape = parse_shape(request.query_params.multi_items(), TASK_ITEM_PARAMETERS)
-        return await answered(service.get(id, shape), request, renderer)
+        twins, shape = read_shape(request)
+        return await renderer.answer(request, lambda how: service.get(id, shape, how), twins=twins)
 
     @routes.get(
         "/tasks/{id}/activities",
@@ -88,7 +100,7 @@ def router(service: TaskService, renderer: Renderer) -> APIRouter:
             description="The steps, oldest first.",
             failures=_ITEM_FAILURES,
         ),
-        openapi_extra={"parameters": document.parameters(TASK_ACTIVITIES_PARAMETERS)},
+        openapi_extra={"parameters": document.parameters(TASK_ACTIVITIES_PARAMETERS, TWINS)},
     )
     async def list_task_activities(
         id: TaskId,  # noqa: A002  # the path's word
@@ -99,7 +111,9 @@ def router(service: TaskService, renderer: Renderer) -> APIRouter:
         In the tree a step whose parent is not there is a root, so nothing is lost. A page holds a
         thousand steps; a task with more goes on at `page.next`, flat.
         """
-        shape, tree = parse_steps(request.query_params.multi_items())
-        return await answered(service.activities(id, shape, tree=tree), request, renderer)
+        twins, (shape, tree) = read_steps(request)
+        return await renderer.answer(
+            request, lambda how: service.activities(id, shape, how, tree=tree), twins=twins
+        )
 
     return routes

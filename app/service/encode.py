@@ -1,20 +1,23 @@
 """Answers: the envelope of lists, encoded once, hashed once."""
 
 import hashlib
-from dataclasses import dataclass
-from typing import Annotated, Any, TypeAlias
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
-from app.cache.cache import Found
+from app.cache.answers import Found
+from app.cache.freshness import USUAL as USUAL_FRESHNESS
+from app.cache.freshness import Freshness
 from app.domain.activity import Activity
 from app.domain.task import Task
 from app.domain.times import rfc3339
 
 Meta = msgspec.Meta
 
-# What an answer weighs beside its body: the object, its ETag and its link, measured at 0.4 kB.
-_OVERHEAD_BYTES = 512
+# What an answer weighs beside its body: the object, its ETag, its link and the table of its
+# codings, measured at 0.5 kB.
+_OVERHEAD_BYTES = 640
 _encoder = msgspec.json.Encoder()
 
 
@@ -88,25 +91,38 @@ class ActivityList(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A body as it leaves, with its strong ETag (RFC 9110 section 8.8.3) and its next page.
+class Body:
+    """Bytes as they leave, with their strong ETag (RFC 9110 section 8.8.3)."""
+
+    body: bytes
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Body):
+    """A body with its next page; `codings` holds what was made of it so far, by coding.
 
     `failed` are the accounts whose items are not in it.
     """
 
-    body: bytes
-    etag: str
     next: str | None = None
     failed: tuple[str, ...] = ()
+    codings: dict[str, Body] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def size_bytes(self) -> int:
-        """What keeping it costs."""
+        """What keeping it costs, without its codings."""
         return len(self.body) + _OVERHEAD_BYTES
 
 
 Delivery: TypeAlias = Found[Answer]
 """What a question is answered with: an answer or a failure, and how the cache came by it."""
+
+Wanted: TypeAlias = Freshness
+"""How fresh the caller wants it."""
+
+USUAL: Final[Wanted] = USUAL_FRESHNESS
+"""As fresh as the clocks say."""
 
 
 def encode(body: Any, *, next_path: str | None = None, failed: tuple[str, ...] = ()) -> Answer:

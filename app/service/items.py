@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from app.cache.cache import Cache, Loaded
+from app.cache.answers import Loaded
+from app.cache.cache import Cache
 from app.domain.cursor import CursorCodec
 from app.domain.filters import Tenants
 from app.domain.ids import Ref, read_ref
@@ -26,7 +27,7 @@ from app.errors import (
 )
 from app.service.activities import Attached, attach
 from app.service.batch import Batch
-from app.service.encode import Answer, Delivery, encode
+from app.service.encode import USUAL, Answer, Delivery, Wanted, encode
 from app.service.fanout import Fanout, Outcome, only_one, refuse_failures, refuse_partial
 from app.service.lists import Content, ListPage
 from app.service.merge import merge
@@ -79,17 +80,22 @@ class ItemService:
         self._noun = noun
         self._house = house
 
-    async def list(self, asked: Asked) -> Delivery:
+    async def list(self, asked: Asked, wanted: Wanted = USUAL) -> Delivery:
         """Return the page that `asked` asks for, or the failure that stands in its place.
 
         Raises:
             RequestError: no such account, an id that several accounts know, or a cursor that is
                 not ours or not of this query.
         """
-        return await self.ask(self._resolve(asked))
+        return await self.ask(self._resolve(asked), wanted)
 
     async def ask(
-        self, query: TaskQuery, *, key: Hashable = None, arrange: Arrange | None = None
+        self,
+        query: TaskQuery,
+        wanted: Wanted,
+        *,
+        key: Hashable = None,
+        arrange: Arrange | None = None,
     ) -> Delivery:
         """Return the page that a resolved `query` asks for, or the failure in its place.
 
@@ -97,12 +103,14 @@ class ItemService:
         """
         # Whether a partial answer will do changes nothing in the question.
         whole = msgspec.structs.replace(query, partial=True)
-        found = await self._house.cache.get(key or whole, lambda: self._load_list(whole, arrange))
+        found = await self._house.cache.get(
+            key or whole, lambda: self._load_list(whole, arrange), wanted
+        )
         if not query.partial and found.kept.error is None:
             refuse_partial(found.unwrap().failed)
         return found
 
-    async def get(self, text: str, shape: Shape) -> Delivery:
+    async def get(self, text: str, shape: Shape, wanted: Wanted = USUAL) -> Delivery:
         """Return the item with the id `text` in any of its three forms, or the failure.
 
         Raises:
@@ -115,7 +123,7 @@ class ItemService:
         # The same number in the same accounts is the same question, with the alias or without.
         ref = msgspec.structs.replace(ref, account=None)
         question = OneItem(self._noun.one, ref, accounts, shape)
-        return await self._house.cache.get(question, lambda: self._load_one(question))
+        return await self._house.cache.get(question, lambda: self._load_one(question), wanted)
 
     def _resolve(self, asked: Asked) -> TaskQuery:
         query = msgspec.structs.replace(asked.query, accounts=self._known(asked.query.accounts))
@@ -177,7 +185,8 @@ class ItemService:
             notes=dressed.notes,
         )
         answer = page.filled(content, outcomes)
-        return Loaded(answer, answer.size_bytes, min(ttl_s, _PARTIAL_TTL_S) if failed else ttl_s)
+        ttl_s = min(ttl_s, _PARTIAL_TTL_S) if failed else ttl_s
+        return Loaded(answer, answer.size_bytes, ttl_s, whole=not failed)
 
     async def _read(
         self, platform: Platform, account: str, query: TaskQuery, plan: Plan | None, batch: Batch
@@ -215,7 +224,7 @@ class ItemService:
             ttl_s = min(_ITEM_UNFINISHED_TTL_S, lifetimes.unfinished_s)
         if failure is not None:
             ttl_s = min(_PARTIAL_TTL_S, ttl_s)  # another account may have the same bare id
-        return Loaded(answer, answer.size_bytes, ttl_s)
+        return Loaded(answer, answer.size_bytes, ttl_s, whole=failure is None)
 
     async def _dress(
         self, readings: Sequence[Reading[Any]], shape: Shape, arrange: Arrange | None = None

@@ -5,7 +5,7 @@ import msgspec
 from app.domain.query import ActivityQuery, Shape
 from app.domain.tree import grow
 from app.service.activities import PAGE_SIZE
-from app.service.encode import Delivery
+from app.service.encode import USUAL, Delivery, Wanted
 from app.service.items import House, ItemService
 from app.service.nouns import ACTIVITIES, TASKS
 
@@ -28,7 +28,9 @@ class TaskService(ItemService):
         super().__init__(TASKS, house)
         self._steps = ItemService(ACTIVITIES, house)
 
-    async def activities(self, text: str, shape: Shape, *, tree: bool) -> Delivery:
+    async def activities(
+        self, text: str, shape: Shape, wanted: Wanted = USUAL, *, tree: bool
+    ) -> Delivery:
         """Return the activities of the task with the id `text`, oldest first, flat or as a tree.
 
         A page holds a thousand; the walk of the rare task with more goes on flat.
@@ -36,7 +38,7 @@ class TaskService(ItemService):
         Raises:
             RequestError: as `get`.
         """
-        found = await self.get(text, Shape())
+        found = await self.get(text, Shape(), wanted)
         if found.kept.error is not None:
             return found
         task = msgspec.json.decode(found.unwrap().body, type=_Named)
@@ -48,5 +50,5 @@ class TaskService(ItemService):
             shape=shape,
         )
         if not tree:
-            return await self._steps.ask(query)
-        return await self._steps.ask(query, key=Tree(query), arrange=grow)
+            return await self._steps.ask(query, wanted)
+        return await self._steps.ask(query, wanted, key=Tree(query), arrange=grow)

@@ -41,12 +41,24 @@ class CacheFigures(Protocol):
         """Callers answered by what was kept."""
 
     @property
+    def stale(self) -> int:
+        """Callers answered by something old."""
+
+    @property
     def misses(self) -> int:
         """Callers whose question was loaded."""
 
     @property
     def collapsed(self) -> int:
         """Callers who waited for another's load."""
+
+    @property
+    def refreshes(self) -> int:
+        """Loads begun behind a caller who did not wait."""
+
+    @property
+    def stale_if_error(self) -> int:
+        """Callers whom a failure sent back to something old."""
 
     @property
     def evictions(self) -> int:
@@ -162,6 +174,15 @@ class _CacheCollector(Collector):
             "taskgate_cache_lookups", "Questions to the cache, by outcome.", labels=["outcome"]
         )
         answered.add_metric(["hit"], now.hits)
+        answered.add_metric(["stale"], now.stale)
         answered.add_metric(["miss"], now.misses)
         answered.add_metric(["collapsed"], now.collapsed)
         yield answered
+        yield CounterMetricFamily(
+            "taskgate_cache_refreshes", "Loads behind callers who did not wait.", now.refreshes
+        )
+        yield CounterMetricFamily(
+            "taskgate_cache_stale_if_error",
+            "Stale answers served because the platform failed.",
+            now.stale_if_error,
+        )

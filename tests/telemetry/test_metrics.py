@@ -88,6 +88,9 @@ def test_cache(metrics: Metrics) -> None:
     assert _value(metrics, "cache_lookups_total", outcome="hit") == 5
     assert _value(metrics, "cache_lookups_total", outcome="miss") == 3
     assert _value(metrics, "cache_lookups_total", outcome="collapsed") == 1
+    assert _value(metrics, "cache_lookups_total", outcome="stale") == 4
+    assert _value(metrics, "cache_refreshes_total") == 2
+    assert _value(metrics, "cache_stale_if_error_total") == 1
 
 
 def test_build(metrics: Metrics) -> None:
