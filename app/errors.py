@@ -22,6 +22,7 @@ ServiceError
 │   ├── UpstreamThrottledError       503
 │   ├── UpstreamUnavailableError     503
 │   └── UpstreamTimeoutError         504
+├── OverloadedError                  503  more waits here than can be served in time
 └── InternalError                    500  ours
 
 A class docstring is the explanation on its page below `/problems`: write it for the API's user.
@@ -204,6 +205,12 @@ class UpstreamTimeoutError(UpstreamError):
     """The platform did not answer within the time that one answer may take."""
 
     slug, status, title = "upstream-timeout", 504, "The platform is too slow"
+
+
+class OverloadedError(ServiceError):
+    """Too many questions wait for the platform already; `Retry-After` says when to ask again."""
+
+    slug, status, title = "overloaded", 503, "Too much to do"
 
 
 class InternalError(ServiceError):
