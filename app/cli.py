@@ -22,7 +22,7 @@ from app.platform.client import PlatformClient
 from app.settings import AccountSettings, Settings, SettingsError
 from app.telemetry.logging import configure_logging
 
-_DRAIN_S = 25  # less than the 30 s that Kubernetes waits before it kills
+DRAIN_S = 25  # less than the 30 s that Kubernetes waits before it kills
 _PORT_MAX = 65_535
 _NO_ACCOUNT = (
     "No account is configured: set TASKGATE_ACCOUNTS__<ALIAS>__URL, __CLIENT_ID and "
@@ -64,7 +64,7 @@ class Server(uvicorn.Server):
 
     @override
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._log.info("draining", at_most_s=_DRAIN_S)
+        self._log.info("draining", at_most_s=DRAIN_S)
         await super().shutdown(sockets)
         self._log.info("stopped")
 
@@ -153,7 +153,7 @@ def _serve(arguments: argparse.Namespace, run: Run) -> int:
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_graceful_shutdown=_DRAIN_S,
+            timeout_graceful_shutdown=DRAIN_S,
         )
         run(Server(config, listener, app.state.readiness))
     return 0

@@ -162,7 +162,7 @@ class UpstreamSettings(_Section):
     """How the platform is asked, for each account; `rate` is calls per second."""
 
     concurrency: Annotated[int, Field(ge=1, le=256)] = 8
-    rate: Rate = 20.0
+    rate: Rate = Field(default="20/s", validate_default=True)
     timeout_s: Annotated[float, Field(gt=0, le=600)] = 60
     deadline_s: Annotated[float, Field(gt=0, le=900)] | None = None
     page_size_max: Annotated[int, Field(ge=1, le=10_000)] = 1000

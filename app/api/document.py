@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from app.api.problems import MEDIA_TYPE, Problem
 from app.domain.parameters import PARAMETERS, Parameter
 from app.domain.task import Task
-from app.errors import InternalError, RequestError, ServiceError, UpstreamError
+from app.errors import InternalError, RequestError, ServiceError, UpstreamError, UriTooLongError
 from app.service.accounts import AccountList
 from app.service.encode import TaskList
 
@@ -69,7 +69,7 @@ def answers(
     }
     if kept:
         found[304] = {"description": "You hold this answer already.", "headers": headers}
-    return found | _failures(failures)
+    return found | _failures([*failures, *_ANYWHERE])
 
 
 def leaves(kind: type[ServiceError]) -> list[type[ServiceError]]:
@@ -78,7 +78,8 @@ def leaves(kind: type[ServiceError]) -> list[type[ServiceError]]:
 
 
 REFUSALS = [kind for kind in leaves(RequestError) if kind.status == HTTPStatus.BAD_REQUEST]
-OUTAGES = [*leaves(UpstreamError), InternalError]
+OUTAGES = leaves(UpstreamError)
+_ANYWHERE: tuple[type[ServiceError], ...] = (UriTooLongError, InternalError)
 
 
 def install(app: FastAPI) -> None:

@@ -102,7 +102,7 @@ def refuse_all(pairs: Iterable[tuple[str, str]]) -> None:
         UnknownParameterError: there was one.
     """
     faults = _Faults()
-    for name in dict.fromkeys(name for name, _ in pairs):
+    for name, _ in pairs:
         faults.add(UnknownParameterError, name, "is not a parameter here", allowed="none")
     faults.settle()
 

@@ -93,12 +93,9 @@ def make_plan(query: TaskQuery, *, now_ns: int, step_s: float) -> Plan | None:
     params += _sort_bound(query, after_ns, before_ns)
     for field, (after, before) in sorted(bounds.items()):
         # One bound a field is all the platform takes (P§5.3); the other is cut here.
-        if after is not None:
-            params.append((FIELDS[field], f"ge({rfc3339(after)})"))
-            if before is not None:
-                keeps.append(_before(field, before))
-        elif before is not None:
-            params.append((FIELDS[field], f"lt({rfc3339(before)})"))
+        params += _bound(FIELDS[field], ("ge", after), ("lt", before))
+        if after is not None and before is not None:
+            keeps.append(_before(field, before))
     direction = "desc" if query.descending else "asc"
     # Ties go by id, in the same direction: a total order (P§6).
     params += [("order", f"{direction}({FIELDS[query.sort]})"), ("order", f"{direction}(id)")]
@@ -148,17 +145,24 @@ def _sort_bound(query: TaskQuery, after_ns: int | None, before_ns: int | None) -
     """
     name = FIELDS[query.sort]
     place = None if query.ids else query.position
-    near, far = (before_ns, after_ns) if query.descending else (after_ns, before_ns)
-    if place is not None:
-        return ((name, f"{'le' if query.descending else 'ge'}({rfc3339(place.key_ns)})"),)
-    if near is not None:
-        return ((name, f"{'lt' if query.descending else 'ge'}({rfc3339(near)})"),)
-    if far is not None:
-        return ((name, f"{'ge' if query.descending else 'lt'}({rfc3339(far)})"),)
-    if query.sort in _ALWAYS_THERE or query.ids:
-        return ()
+    place_ns = None if place is None else place.key_ns
+    after, before = ("ge", after_ns), ("lt", before_ns)
+    if query.descending:
+        bound = _bound(name, ("le", place_ns), before, after)
+    else:
+        bound = _bound(name, ("ge", place_ns), after, before)
+    if bound or query.sort in _ALWAYS_THERE or query.ids:
+        return bound
     # Where absent times sort is unknown (P§6); a bound leaves them out.
     return ((name, _EPOCH),)
+
+
+def _bound(name: str, *bounds: tuple[str, int | None]) -> Params:
+    """Return the first of `bounds` that there is, as the platform's filter."""
+    for operator, ns in bounds:
+        if ns is not None:
+            return ((name, f"{operator}({rfc3339(ns)})"),)
+    return ()
 
 
 def _before(field: InstantField, bound_ns: int) -> Keep:

@@ -37,7 +37,7 @@ _WORD = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 # What the token endpoint's words mean to an operator (P§2.5).
 _LOGIN_REFUSED: Final = {
-    "invalid_client": "The platform knows no client with this id and secret, or it is disabled.",
+    "invalid_client": "The platform knows no client with these credentials, or it is disabled.",
     "access_denied": "The platform denies this client the tenant that its token is narrowed to.",
     "invalid_scope": "The platform denies this client the tenant that its token is narrowed to.",
 }

@@ -50,11 +50,14 @@ def _reading(item: Raw, account: str) -> Reading:
     sent, odd = wire.read_task(item)
     if sent is None:
         return _unreadable(item, account, len(odd))
-    number, upstream_id, odd_ids = _identity(sent)
-    if number is None:
-        return _unreadable(item, account, len(odd))
+    anomalies: list[str] = []
+    number = sent.id
+    if type(number) is not int or sent.id_string != str(number) or not 0 <= number <= parts.ID_MAX:
+        number, anomalies = _identity(sent)
+        if number is None:
+            return _unreadable(item, account, len(odd))
     return Reading(
-        task=_task(sent, account, upstream_id, odd_ids, odd),
+        task=_task(sent, account, str(number), anomalies, odd),
         number=number,
         sent_times=(sent.enqueued_at, sent.started_at, sent.completed_at, sent.updated_at),
         raw=item,
@@ -88,24 +91,22 @@ def _task(
     if anomaly:
         anomalies.append(anomaly)
     is_finished = state == COMPLETED
-    created = instant(sent.enqueued_at) if sent.enqueued_at else None
-    assigned = instant(sent.assigned_at) if sent.assigned_at else None
-    started = instant(sent.started_at) if sent.started_at else None
-    completed = instant(sent.completed_at) if sent.completed_at else None
-    updated = instant(sent.updated_at) if sent.updated_at else None
+    times = _times(sent)
+    created, assigned, started, completed, updated = times
     queue_ms = elapsed_ms(created, started) if created and started else None
     duration_ms = elapsed_ms(started, completed) if is_finished and started and completed else None
     if (queue_ms and queue_ms < 0) or (duration_ms and duration_ms < 0):
         anomalies.append("clock_skew")
         queue_ms, duration_ms = _not_negative(queue_ms), _not_negative(duration_ms)
     if not (created and assigned and started and completed and updated) and _has_bad_time(
-        sent, (created, assigned, started, completed, updated), odd
+        sent, times, odd
     ):
         anomalies.append("bad_timestamp")
     policy = parts.policy(sent.policy, context)
     category, type_name = kind_of(sent.type, policy.type if policy else None)
-    # By position: keywords would cost more than all the rest of this function. mypy and the
-    # expected answers of the samples watch the order.
+    # By position: with so many fields, keywords would cost a tenth of the whole normalisation
+    # (docs/adr/0001-msgspec-for-tasks.md). mypy and the expected answers of the samples watch the
+    # order.
     return Task(
         "task",
         f"{account}.{upstream_id}",
@@ -152,18 +153,36 @@ def _task(
     )
 
 
-def _identity(sent: WireTask) -> tuple[int | None, str, list[str]]:
-    """Return the id as a number and in decimal, and an anomaly when the two ids differ (P§10.1)."""
-    number = parts.number(sent.id)
-    if number is not None and sent.id_string == (decimal := str(number)):
-        return number, decimal, []
+def _identity(sent: WireTask) -> tuple[int | None, list[str]]:
+    """Return the id as a number, and an anomaly when the platform's two ids differ (P§10.1)."""
     by_string = parts.number(sent.id_string)
-    number = number if by_string is None else by_string
+    number = parts.number(sent.id) if by_string is None else by_string
     for id_ in (sent.id, sent.id_string):
         # A float is compared as such: it may be the very number, though none is read from it.
         if id_ not in (None, "", number) and parts.number(id_) != number:
-            return number, str(number), ["id_mismatch"]
-    return number, str(number), []
+            return number, ["id_mismatch"]
+    return number, []
+
+
+def _times(sent: WireTask) -> tuple[Instant | None, ...]:
+    """Return when it was created, assigned, started, completed and updated."""
+    created = instant(sent.enqueued_at) if sent.enqueued_at else None
+    # Legacy mirrors are queued, started and ended at once (P§11.4).
+    if sent.started_at == sent.enqueued_at:
+        started = created
+    else:
+        started = instant(sent.started_at) if sent.started_at else None
+    if sent.completed_at == sent.started_at:
+        completed = started
+    else:
+        completed = instant(sent.completed_at) if sent.completed_at else None
+    return (
+        created,
+        instant(sent.assigned_at) if sent.assigned_at else None,
+        started,
+        completed,
+        instant(sent.updated_at) if sent.updated_at else None,
+    )
 
 
 def _has_bad_time(sent: WireTask, read: tuple[Instant | None, ...], odd: tuple[str, ...]) -> bool:

@@ -6,12 +6,10 @@ from functools import lru_cache
 from app.domain.task import Agent, Blocker, Issuer, Policy, Progress, Resource, Tenant
 from app.platform import wire as w
 
-_ID_MAX = 2**63 - 1
+ID_MAX = 2**63 - 1
 _ID_DIGITS = 19
 _EXACT_FLOAT_MAX = 2**53
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-
-_NO_PERSISTENT = w.WirePersistent()
 
 
 def number(sent: w.Id | None) -> int | None:
@@ -22,7 +20,7 @@ def number(sent: w.Id | None) -> int | None:
         sent = int(sent) if plain else None
     elif isinstance(sent, float):
         sent = int(sent) if sent.is_integer() and sent < _EXACT_FLOAT_MAX else None
-    return sent if sent is not None and 0 <= sent <= _ID_MAX else None
+    return sent if sent is not None and 0 <= sent <= ID_MAX else None
 
 
 def digits(sent: w.Id | None) -> str | None:
@@ -96,34 +94,39 @@ def policy(own: w.WireNamed | None, context: w.WireContext) -> Policy | None:
     """Return the plan, else the first that the context names; id and name come of one source."""
     if own is not None and own.id:
         return Policy(id=_lower_uuid(own.id), name=own.name or None, type=own.type or None)
-    kept = context.persistent or _NO_PERSISTENT
-    for id_, name in (
-        (context.policy_id, context.policy_name),
-        (kept.plan_id, kept.plan_name or context.plan_name),
-        (context.backup_plan_id, context.backup_plan_name),
-        (context.protection_plan_id, context.plan_name),
-    ):
-        if id_:
-            return Policy(id=_lower_uuid(id_), name=name or None, type=None)
+    if context.policy_id:
+        return _plan(context.policy_id, context.policy_name)
+    kept = context.persistent
+    if kept is not None and kept.plan_id:
+        return _plan(kept.plan_id, kept.plan_name or context.plan_name)
+    if context.backup_plan_id:
+        return _plan(context.backup_plan_id, context.backup_plan_name)
+    if context.protection_plan_id:
+        return _plan(context.protection_plan_id, context.plan_name)
     return None
+
+
+def _plan(id_: str, name: str | None) -> Policy:
+    return Policy(id=_lower_uuid(id_), name=name or None, type=None)
 
 
 def agent(
     executor: w.WireActor | None, affinity: w.WireAffinity | None, kept: w.WirePersistent | None
 ) -> Agent | None:
     """Return the executor, else whom the work is bound to, else the agent it is about."""
-    own = kept if kept is not None and kept.id and _is_agent(kept) else _NO_PERSISTENT
+    if kept is not None and not (kept.id and _is_agent(kept)):
+        kept = None
     if executor is not None and executor.id:
         id_, cluster = executor.id, executor.cluster_id
     elif affinity is not None and affinity.agent_id:
         id_, cluster = affinity.agent_id, affinity.cluster_id
-    elif own.id:
-        id_, cluster = own.id, None
+    elif kept is not None and kept.id:
+        id_, cluster = kept.id, None
     else:
         return None
     id_ = _lower_uuid(id_)
-    named = own.id is not None and _lower_uuid(own.id) == id_
-    return Agent(id=id_, cluster_id=cluster or None, name=(own.name or None) if named else None)
+    name = kept.name if kept is not None and _lower_uuid(kept.id or "") == id_ else None
+    return Agent(id=id_, cluster_id=cluster or None, name=name or None)
 
 
 def _is_agent(kept: w.WirePersistent) -> bool:

@@ -6,8 +6,9 @@ from typing import Any, TypeVar, get_args, get_origin
 import msgspec
 from msgspec import Raw
 
-# Raised by the decoder: malformed or misshapen JSON, and nesting beyond the stack.
-UNREADABLE = (msgspec.DecodeError, RecursionError)
+# Raised by the decoder: malformed or misshapen JSON, text that is not UTF-8, nesting beyond the
+# stack.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _T = TypeVar("_T", bound=msgspec.Struct)
 

@@ -223,6 +223,8 @@ _read_any = msgspec.json.Decoder().decode
 def read_items(body: bytes, account: str) -> tuple[list[Raw], str | None]:
     """Return the slices of a page's items, unread, and the cursor of the next page.
 
+    The slices are JSON by their grammar; texts that nobody read may still not be UTF-8.
+
     `paging.cursors` goes before `cursors` (P§9). A missing key, no `after` and an empty one all
     mean that the page is the last (P§8).
 
@@ -262,7 +264,7 @@ def read_refusal(body: bytes, status: int) -> Refusal:
     """
     try:
         answer = _read_any(body)
-    except (*UNREADABLE, UnicodeDecodeError):
+    except UNREADABLE:
         return Refusal(status)
     if not isinstance(answer, dict):
         return Refusal(status)
@@ -286,9 +288,6 @@ def read_refusal(body: bytes, status: int) -> Refusal:
 
 def _read_body(body: bytes, read: Callable[[bytes], _T], account: str) -> _T:
     try:
-        # The decoder does not look into what it skips, but those bytes may be handed on as `raw`.
-        if not body.isascii():
-            body.decode()
         try:
             return read(body)
         except msgspec.ValidationError:
@@ -297,7 +296,7 @@ def _read_body(body: bytes, read: Callable[[bytes], _T], account: str) -> _T:
             # Half of a surrogate pair is the one escape that JSON's grammar lets pass and no text
             # can hold. One cut emoji must not cost a page.
             return read(_ESCAPE.sub(_whole, body))
-    except (*UNREADABLE, UnicodeDecodeError) as exc:
+    except UNREADABLE as exc:
         raise UpstreamInvalidResponseError(
             "The platform's answer is not the JSON it should be.", account=account
         ) from exc

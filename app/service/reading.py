@@ -5,6 +5,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
+
 from app.domain.plan import Params, Plan
 from app.domain.query import Position
 from app.domain.task import Page, Reading
@@ -39,56 +41,89 @@ class Slice:
 
 
 class _Walk:
-    """Places readings, those without a place of their own included, and takes what is wanted."""
+    """Places readings, those without a place of their own included, and takes what is wanted.
 
-    def __init__(self, plan: Plan, account: str) -> None:
+    `resumed_at` is the position at which the list begins, None when it has its own beginning.
+    """
+
+    def __init__(self, plan: Plan, account: str, *, resumed_at: Position | None) -> None:
         self._plan = plan
         self._account = account
         self._step = -1 if plan.descending else 1
-        self._last = plan.position or Position(-self._step * _START_NS, 0, account)
-        self._seen: set[str] = set()
+        self._last = Position(-self._step * _START_NS, 0, account)
+        # Unreadable items at the head of a resumed list follow a readable one that it leaves out.
+        # In another account than the position's that one was passed, and they with it. In the
+        # position's own it may be the position itself, gone meanwhile: the first readable tells.
+        self._resumed_at = resumed_at
+        self._head: list[Reading] | None = None
+        if resumed_at and resumed_at.account == account and resumed_at.key_ns != self._last.key_ns:
+            self._head = []
+        self._seen: set[int] = set()
         self.slice = Slice(frontier=plan.position)
 
     def take(self, reading: Reading) -> bool:
         """Add `reading` if it belongs here; return False when the window's end was passed."""
         self.slice.scanned += 1
-        place = self._place(reading)
+        if reading.number is None:
+            self._take_unreadable(reading)
+            return True
+        place = self._plan.place(reading, self._account)
         if place is None:
             self.slice.keyless += 1
             return True
+        if self._plan.passed(place):
+            self._head = None
+        self.settle()
         self._last = place
+        return self._add(place, reading)
+
+    def settle(self) -> None:
+        """Let the unreadable items at the head follow the position: nothing passed comes after."""
+        if self._head and self._resumed_at:
+            self._last = msgspec.structs.replace(self._resumed_at, after=0)
+        head, self._head = self._head, None
+        for reading in head or ():
+            self._take_unreadable(reading)
+
+    def _take_unreadable(self, reading: Reading) -> None:
+        if self._head is not None:
+            self._head.append(reading)
+            return
+        self._last = msgspec.structs.replace(self._last, after=self._last.after + self._step)
+        self._add(self._last, reading)
+
+    def _add(self, place: Position, reading: Reading) -> bool:
         if self._plan.passed(place):
             return True
         if self._plan.ended(place):
             return False
         self.slice.frontier = place
-        # Pages are no snapshot (P§8): a task that moved between two of them comes twice.
-        if self._wanted(reading) and reading.task.id not in self._seen:
-            self._seen.add(reading.task.id)
+        if self._wanted(reading):
             self.slice.rows.append((place, reading))
         return True
 
-    def _place(self, reading: Reading) -> Position | None:
-        place = self._plan.place(reading, self._account)
-        if place is None and reading.number is None:
-            last = self._last
-            return Position(last.key_ns, last.number, last.account, last.after + self._step)
-        return place
-
     def _wanted(self, reading: Reading) -> bool:
+        if reading.number is None:
+            return True
         keep = self._plan.keep
-        return keep is None or reading.number is None or keep(reading)
+        # Pages are no snapshot (P§8): a task that moved between two of them comes twice.
+        if reading.number in self._seen or not (keep is None or keep(reading)):
+            return False
+        self._seen.add(reading.number)
+        return True
 
 
 async def read_slice(
     platform: Platform, account: str, plan: Plan, *, limit: int, pages_max: int
 ) -> Slice:
-    """Read until `limit` rows are there, the account has no more, or `pages_max` pages were read.
+    """Read until `limit` rows are there or the account has no more.
+
+    With filters of our own it also ends after `pages_max` pages, if the walk got on by them.
 
     Raises:
         UpstreamError: the platform failed.
     """
-    walk = _Walk(plan, account)
+    walk = _Walk(plan, account, resumed_at=plan.position)
     # The walk's place itself comes again, since its bound is inclusive.
     size = limit + (plan.position is not None)
     if plan.keep is not None:
@@ -98,13 +133,16 @@ async def read_slice(
         async for page in pages:
             read += 1
             inside = all(walk.take(reading) for reading in page.readings)
+            if page.last or read >= pages_max:
+                walk.settle()
             if page.last or not inside:
                 walk.slice.frontier = None
                 break
             if len(walk.slice.rows) >= limit:
                 break
             # A page of ties that were all seen moves nothing; stopping there would stop for ever.
-            if read >= pages_max and walk.slice.frontier != plan.position:
+            moved = walk.slice.frontier != plan.position
+            if plan.keep is not None and read >= pages_max and moved:
                 break
     return walk.slice
 
@@ -117,7 +155,7 @@ async def read_batch(
     Raises:
         UpstreamError: the platform failed.
     """
-    walk = _Walk(plan, account)
+    walk = _Walk(plan, account, resumed_at=None)
     for ids in wanted:
         async with aclosing(platform.task_pages(plan.params + ids, limit=len(ids))) as pages:
             async for page in pages:

@@ -167,8 +167,10 @@ class TaskService:
             raise failure or _no_task(text)
         answer = encode(tasks[0])
         ttl_s = self._lifetimes.item_finished_s
-        if failure is not None or not tasks[0].is_finished:
+        if not tasks[0].is_finished:
             ttl_s = min(_ITEM_UNFINISHED_TTL_S, self._lifetimes.unfinished_s)
+        if failure is not None:
+            ttl_s = min(_PARTIAL_TTL_S, ttl_s)  # another account may have the same bare id
         return Loaded(answer, answer.size_bytes, ttl_s)
 
 

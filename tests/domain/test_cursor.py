@@ -61,7 +61,7 @@ class OtherRelease(CursorCodec):
 OTHER = OtherRelease(b"secret")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(_QUERIES)
 def test_round_trip(query: TaskQuery) -> None:
     """Any query comes back equal from a text of base64url without padding (RFC 4648, 5)."""
@@ -87,7 +87,7 @@ def test_changed_character(place: int, character: str) -> None:
         CODEC.read(changed)
 
 
-@pytest.mark.parametrize("length", range(len(CURSOR)))
+@pytest.mark.parametrize("length", range(0, len(CURSOR), 8))
 def test_truncated(length: int) -> None:
     """A cursor that was cut anywhere is refused."""
     with pytest.raises(CursorMalformedError):

@@ -154,7 +154,7 @@ def refused_login(code: str) -> str:
 
 @pytest.mark.parametrize(
     ("code", "said"),
-    [("invalid_client", "id and secret"), ("access_denied", "tenant"), ("other", "credentials")],
+    [("invalid_client", "disabled"), ("access_denied", "tenant"), ("other", "credentials")],
 )
 def test_words_of_a_refused_login(code: str, said: str) -> None:
     """What the token endpoint's codes mean is said in words."""

@@ -63,7 +63,7 @@ def test_no_cursor(cursors: bytes) -> None:
         pytest.param(b'{"items":{}}', id="items is an object"),
         pytest.param(b'{"items":[],"paging":{"cursors":{"after":7}}}', id="cursor is a number"),
         pytest.param(b'{"items":[NaN]}', id="not a number"),
-        pytest.param(b'{"items":["\xff\xfe"]}', id="not UTF-8"),
+        pytest.param(b'{"items":[],"cursors":{"after":"\xff"}}', id="cursor is not UTF-8"),
         pytest.param(b'{"items":[' + b"[" * 100_000 + b"]" * 100_000 + b"]}", id="nesting bomb"),
         pytest.param(b"\x00\x01\x02", id="binary"),
     ],
@@ -122,6 +122,15 @@ def test_odd_values() -> None:
 def test_no_object(item: bytes) -> None:
     """An item that is no object can't be read at all, and says so."""
     assert read_task(Raw(item)) == (None, ("",))
+
+
+def test_not_utf8() -> None:
+    """Text that is not UTF-8 costs the field it stands in, not the page."""
+    items, _ = read_items(b'{"items":[{"id":1,"queue":"\xff","type":"T"}]}', "eu2")
+    task, odd = read_task(items[0])
+
+    assert task is not None
+    assert (task.id, task.queue, task.type, odd) == (1, None, "T", ("queue",))
 
 
 def test_null_is_absent() -> None:

@@ -1,0 +1,274 @@
+"""Query strings: one question is one value, and every mistake is told at once."""
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from app.domain.parsing import Asked, parse, refuse_all
+from app.domain.query import Age, TaskQuery, Window
+from app.domain.status import STATUSES
+from app.errors import (
+    ConflictingParametersError,
+    InvalidParameterError,
+    InvalidValueError,
+    ParameterFault,
+    RequestError,
+    TooManyIdsError,
+    UnknownParameterError,
+)
+
+Pairs = list[tuple[str, str]]
+Question = dict[str, frozenset[str]]
+
+# The values of a question, and every way to write each of them; "" means: leave it out.
+SPELLINGS: dict[str, dict[str, tuple[str, ...]]] = {
+    "account": {"eu2": ("eu2", "EU2"), "us-1": ("us-1", "Us-1")},
+    "id": {"7": ("7",), "eu2.8": ("eu2.8",)},
+    "status": {word: (word, word.upper(), word.title()) for word in STATUSES},
+    "state": {"started": ("started", "STARTED"), "new": ("new", "New")},
+    "result": {"ok": ("ok", "OK"), "error": ("error", "Error")},
+    "type": {"a": ("a",), "A": ("A",), "a,b": (r"a\,b",), ",": (r"\,",)},
+    "created_after": {"day": ("1d", "24h", "1440m", "86400s"), "week": ("7d", "1w")},
+    "completed_before": {
+        "ten": ("2026-11-23T10:00:00Z", "2026-11-23t12:00:00.0+02:00", "1795428000"),
+        "later": ("2026-11-23T10:00:00.000000001Z",),
+    },
+    "sort": {"": ("", "-created_at", "-CREATED_AT"), "up": ("created_at",)},
+    "limit": {"": ("", "100"), "5": ("5", "05")},
+    "partial": {"": ("", "allow", "Allow"), "deny": ("deny", "DENY")},
+}
+MANY = ("account", "id", "status", "state", "result", "type")
+DEFAULTED = ("sort", "limit", "partial")
+
+_SETS = {
+    name: st.sets(st.sampled_from(sorted(ways)), min_size=1, max_size=3 if name in MANY else 1)
+    for name, ways in SPELLINGS.items()
+}
+_QUESTIONS: st.SearchStrategy[Question] = st.fixed_dictionaries(
+    {name: _SETS[name].map(frozenset) for name in DEFAULTED},
+    optional={name: _SETS[name].map(frozenset) for name in SPELLINGS if name not in DEFAULTED},
+)
+
+
+@st.composite
+def _spelt(draw: st.DrawFn, question: Question) -> Pairs:
+    """Draw a query string of `question`: any order, case, duplicates, commas, defaults."""
+    pairs: Pairs = []
+    for name, values in question.items():
+        again = draw(st.lists(st.sampled_from(sorted(values)), max_size=2))
+        order = draw(st.permutations([*sorted(values), *again]))
+        texts = [draw(st.sampled_from(SPELLINGS[name][value])) for value in order]
+        if name in MANY:
+            cut = draw(st.integers(0, len(texts)))
+            texts = [*filter(None, [",".join(texts[:cut])]), *texts[cut:]]
+        pairs += [(name, text) for text in texts if text]
+    return draw(st.permutations(pairs))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.data())
+def test_one_question_is_one_value(data: st.DataObject) -> None:
+    """However a question is spelt, it is one value and one hash: one key of the cache."""
+    question = data.draw(_QUESTIONS)
+    one, other = (parse(data.draw(_spelt(question))).query for _ in range(2))
+
+    assert one == other
+    assert hash(one) == hash(other)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.data())
+def test_two_questions_are_two_values(data: st.DataObject) -> None:
+    """Different questions never share a value."""
+    questions = data.draw(_QUESTIONS), data.draw(_QUESTIONS)
+    assume(questions[0] != questions[1])
+    one, other = (parse(data.draw(_spelt(question))).query for question in questions)
+
+    assert one != other
+
+
+def faults(*pairs: tuple[str, str]) -> tuple[type[RequestError], tuple[ParameterFault, ...]]:
+    """Return the kind and the faults of the refusal of `pairs`."""
+    with pytest.raises(RequestError) as refused:
+        parse(pairs)
+    return type(refused.value), refused.value.faults
+
+
+def test_nothing_asked() -> None:
+    """Without parameters everything is asked, newest first, a hundred at once."""
+    query = TaskQuery(sort="created_at", descending=True, limit=100, partial=True)
+
+    assert parse([]) == Asked(query, cursor=None, filtered=False, limit=None)
+
+
+def test_everything_asked() -> None:
+    """Each parameter reaches its place, in canonical form."""
+    asked = parse(
+        [
+            ("account", "US-1,eu2"),
+            ("status_group", "canceled"),
+            ("type", "b"),
+            ("type", r"x\,y"),
+            ("started_after", "1h"),
+            ("updated_before", "0"),
+            ("sort", "-started_at"),
+            ("limit", "1000"),
+            ("partial", "deny"),
+        ]
+    )
+
+    assert asked.query == TaskQuery(
+        accounts=("eu2", "us-1"),
+        statuses=("canceled",),
+        tokens=(("type", ("b", "x,y")),),
+        windows=(("started_at", Window(after=Age(3600))), ("updated_at", Window(before=0))),
+        sort="started_at",
+        descending=True,
+        limit=1000,
+        partial=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("pairs", "statuses"),
+    [
+        pytest.param(
+            [("status_group", "failure")], ("abandoned", "failed", "timed_out"), id="group"
+        ),
+        pytest.param(
+            [("status", "failed,succeeded"), ("status_group", "failure,active")],
+            ("failed",),
+            id="both",
+        ),
+        pytest.param([("status", "failed"), ("status_group", "success")], (), id="contradiction"),
+    ],
+)
+def test_status_and_group(pairs: Pairs, statuses: tuple[str, ...]) -> None:
+    """Groups are sets of statuses, and different parameters are ANDed, down to nothing."""
+    assert parse(pairs).query.statuses == statuses
+
+
+@pytest.mark.parametrize(
+    ("pairs", "filtered", "limit"),
+    [
+        pytest.param([("cursor", "abc")], False, None, id="alone"),
+        pytest.param([("cursor", "abc"), ("limit", "5")], False, 5, id="limit"),
+        pytest.param([("cursor", "abc"), ("limit", "100")], False, 100, id="default limit"),
+        pytest.param([("cursor", "abc"), ("sort", "-created_at")], True, None, id="default sort"),
+        pytest.param([("cursor", "abc"), ("status", "failed")], True, None, id="filter"),
+    ],
+)
+def test_beside_cursor(pairs: Pairs, *, filtered: bool, limit: int | None) -> None:
+    """A limit beside a cursor is no filter; anything else is, a written default included."""
+    asked = parse(pairs)
+
+    assert (asked.cursor, asked.filtered, asked.limit) == ("abc", filtered, limit)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        pytest.param("state_group", "status_group", id="near"),
+        pytest.param("Status", "status", id="case"),
+        pytest.param("create_after", "created_after", id="tense"),
+        pytest.param("xyzzy", None, id="nothing near"),
+        pytest.param("", None, id="no name"),
+    ],
+)
+def test_unknown_parameter(name: str, meant: str | None) -> None:
+    """An unknown parameter is refused and the nearest one is offered."""
+    kind, (fault,) = faults((name, "1"), (name, "1"))
+
+    assert kind is UnknownParameterError
+    assert fault == ParameterFault(name, "is not a parameter here", did_you_mean=meant)
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        pytest.param(("status", ""), id="word"),
+        pytest.param(("type", "a,"), id="behind a comma"),
+        pytest.param(("id", ",7"), id="before a comma"),
+        pytest.param(("account", "a,,b"), id="between commas"),
+        pytest.param(("limit", ""), id="limit"),
+        pytest.param(("created_after", ""), id="moment"),
+        pytest.param(("cursor", ""), id="cursor"),
+    ],
+)
+def test_empty_value(pair: tuple[str, str]) -> None:
+    """An empty value is a mistake, never "all"."""
+    kind, (fault,) = faults(pair)
+
+    assert (kind, fault.parameter, fault.detail) == (InvalidValueError, pair[0], "is empty")
+
+
+def test_mistakes_of_one_kind() -> None:
+    """Several mistakes of one kind come in one answer under its slug, in the order sent."""
+    kind, found = faults(("limit", "0"), ("status", "cancelled,failed,nope"), ("sort", "name"))
+
+    assert kind is InvalidValueError
+    assert [fault.parameter for fault in found] == ["limit", "status", "status", "sort"]
+
+
+def test_mistakes_of_several_kinds() -> None:
+    """Mistakes of several kinds come in one answer as invalid-parameter, all told in words."""
+    with pytest.raises(InvalidParameterError) as refused:
+        parse([("sattus", "x"), ("limit", "0"), ("status", "ok")])
+
+    assert refused.value.detail == (
+        "sattus: is not a parameter here (did you mean status?); "
+        "limit: '0' is not allowed; "
+        "status: 'ok' is not allowed (did you mean succeeded?)."
+    )
+
+
+def test_thousands_of_mistakes() -> None:
+    """A short request can't ask for a long answer: the first twenty mistakes are told."""
+    kind, found = faults(*((f"p{number}", "") for number in range(3000)))
+
+    assert (kind, len(found), found[-1].parameter) == (UnknownParameterError, 20, "p19")
+
+
+def test_too_many_ids() -> None:
+    """Two hundred different ids are the most, and duplicates don't count."""
+    ids = [str(number) for number in range(200)]
+    query = parse([("id", ",".join(ids)), ("id", "7")]).query
+    kind, (fault,) = faults(("id", ",".join([*ids, "200"])))
+
+    assert len(query.ids) == 200
+    assert (kind, fault.detail, fault.allowed) == (TooManyIdsError, "201 ids", "at most 200")
+
+
+def test_single_given_twice() -> None:
+    """A parameter of one value takes no second one; the same again is no second one."""
+    kind, (fault,) = faults(("limit", "5"), ("limit", "6"))
+
+    assert (kind, fault.detail) == (InvalidValueError, "is given twice")
+    assert parse([("limit", "5"), ("limit", "05")]).limit == 5
+
+
+@pytest.mark.parametrize(
+    ("after", "before"),
+    [
+        pytest.param("2026-11-23T10:00:00Z", "2026-11-23T10:00:00Z", id="instants"),
+        pytest.param("2026-11-23T10:00:00Z", "2026-11-23T11:00:00+02:00", id="time zones"),
+        pytest.param("24h", "7d", id="ages"),
+        pytest.param("24h", "1d", id="same age"),
+    ],
+)
+def test_conflicting_window(after: str, before: str) -> None:
+    """A window that no instant can lie in is a contradiction, not an empty list."""
+    kind, (fault,) = faults(("updated_before", before), ("updated_after", after))
+
+    assert kind is ConflictingParametersError
+    assert fault.parameter == "updated_after"
+    assert fault.detail == "is not before updated_before, so nothing can match"
+
+
+def test_refuse_all() -> None:
+    """A route without parameters refuses any."""
+    refuse_all([])
+    with pytest.raises(UnknownParameterError) as refused:
+        refuse_all([("a", "1"), ("b", "2")])
+
+    assert [fault.parameter for fault in refused.value.faults] == ["a", "b"]

@@ -1,0 +1,250 @@
+"""Walks over one account: every task once, in order, whatever happens between two pages."""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+import pytest
+
+from app.sandbox.app import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, create_sandbox
+from tests.support.platform import FakeTime
+from tests.support.serving import get, ids, serving, walk
+from tests.support.upstream import FakeUpstream, a_task
+
+RUNNING: dict[str, Any] = {"state": "started", "result": None, "completedAt": None}
+SORTS = ["created_at", "-created_at"]
+
+
+def unreadable(place: float) -> dict[str, Any]:
+    """Return an item that stands where the task of that number would, with an id that is none."""
+    return a_task(int(place)) | {"id": place, "idString": "?", "uuid": None}
+
+
+def tied(number: int) -> dict[str, Any]:
+    """Return a task that was created at the same instant as all others."""
+    return a_task(number, enqueuedAt="2026-01-01T00:00:00Z")
+
+
+def numbers(pages: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the upstream ids of a walk, unreadable ones as `?`."""
+    found = itertools.chain.from_iterable(page["items"] for page in pages)
+    return ["?" if item["anomalies"] else item["upstream_id"] for item in found]
+
+
+@pytest.mark.parametrize("sort", SORTS)
+async def test_living_platform(time: FakeTime, sort: str) -> None:
+    """A walk returns what existed at its start once, in order, while tasks come and change."""
+    sandbox = create_sandbox(clock=time.clock)
+    start_ns = int(time.clock() * 1e9)
+    since_ns = start_ns - 12 * 3600 * 10**9
+    existed = {
+        f"eu2.{row['id']}"
+        for row in sandbox.state.dataset.task_rows(start_ns)
+        if row["enqueuedAt"] >= since_ns
+    }
+    async with serving(
+        {"eu2": httpx.ASGITransport(sandbox)},
+        time,
+        client_id=DEFAULT_CLIENT_ID,
+        secret=DEFAULT_CLIENT_SECRET,
+    ) as client:
+        query = f"created_after={since_ns // 10**9}&limit=7&sort={sort}"
+        pages = await walk(client, f"/v1/tasks?{query}", time=time, step_s=20)
+
+    walked = ids(*pages)
+    assert len(existed) > 70
+    assert len(walked) == len(set(walked))
+    assert existed <= set(walked)
+    created = [item["created_at"] for page in pages for item in page["items"]]
+    assert created == sorted(created, reverse=sort.startswith("-"))
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("limit", [1, 3, 30])
+async def test_ties(
+    client: httpx.AsyncClient, upstream: FakeUpstream, sort: str, limit: int
+) -> None:
+    """Ties in the sort key go by id, in the sort's direction, and never stop a walk."""
+    upstream.tasks = [tied(number) for number in range(1, 12)]
+    pages = await walk(client, f"/v1/tasks?limit={limit}&sort={sort}")
+
+    order = sorted(range(1, 12), reverse=sort.startswith("-"))
+    assert numbers(pages) == [str(number) for number in order]
+
+
+async def test_many_ties_filtered_here(time: FakeTime) -> None:
+    """Ties beyond the page budget of a scan are read on, lest the walk stand still."""
+    upstream = FakeUpstream(tasks=[tied(number) | RUNNING for number in range(1, 50)], page_max=3)
+    async with serving({"eu2": upstream}, time, upstream={"scan_pages_max": 1}) as client:
+        pages = await walk(client, "/v1/tasks?limit=4&status=running")
+
+    assert numbers(pages) == [str(number) for number in range(49, 0, -1)]
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("limit", [1, 2, 3])
+@pytest.mark.parametrize(
+    "places",
+    [
+        [0.5, 1, 2, 2.5],
+        [1, 1.2, 1.4, 1.6, 1.8, 2, 3, 3.5, 4],
+        [0.1, 0.2, 0.3, 0.4, 1, 1.1, 1.2, 1.3, 1.4],
+        [1.2, 1.4, 1.6, 1.8],
+    ],
+    ids=["ends", "middle", "rows", "all"],
+)
+async def test_unreadable(
+    client: httpx.AsyncClient,
+    upstream: FakeUpstream,
+    places: list[float],
+    limit: int,
+    sort: str,
+) -> None:
+    """An item that can't be read stays where the platform put it and comes once."""
+    readable = [a_task(int(place)) for place in places if place == int(place)]
+    upstream.tasks = readable + [unreadable(place) for place in places if place != int(place)]
+    pages = await walk(client, f"/v1/tasks?limit={limit}&sort={sort}")
+
+    order = sorted(places, reverse=sort.startswith("-"))
+    assert numbers(pages) == [str(place) if place == int(place) else "?" for place in order]
+    assert len(set(ids(*pages))) == len(places)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+async def test_unreadable_twins(
+    client: httpx.AsyncClient, upstream: FakeUpstream, limit: int
+) -> None:
+    """Unreadable items are counted one by one, also when they are alike to the last byte."""
+    upstream.tasks = [a_task(3), *[unreadable(2.5)] * 4, a_task(2), a_task(1)]
+    pages = await walk(client, f"/v1/tasks?limit={limit}")
+
+    assert numbers(pages) == ["3", "?", "?", "?", "?", "2", "1"]
+
+
+@pytest.mark.parametrize(
+    ("state", "left"), [("started", ["?", "2"]), ("completed", ["?", "2"])], ids=["stays", "goes"]
+)
+async def test_unreadable_behind_the_place(
+    client: httpx.AsyncClient, upstream: FakeUpstream, state: str, left: list[str]
+) -> None:
+    """An unreadable item comes next, whether the task before it is still in the list or not."""
+    upstream.tasks = [a_task(3) | RUNNING, unreadable(2.5) | RUNNING, a_task(2) | RUNNING]
+    first = await get(client, "/v1/tasks?limit=1&state=started")
+    upstream.tasks[0]["state"] = state
+    rest = await walk(client, first["page"]["next"])
+
+    assert numbers([first]) == ["3"]
+    assert numbers(rest) == left
+
+
+async def test_unreadable_before_the_place(
+    client: httpx.AsyncClient, upstream: FakeUpstream
+) -> None:
+    """An unreadable item before the walk's place was passed, though nothing before it returns."""
+    odd = unreadable(3.5) | {"enqueuedAt": "2026-01-01T00:00:00Z"}
+    upstream.tasks = [tied(3), odd, tied(2), tied(1)]
+    pages = await walk(client, "/v1/tasks?limit=1")
+
+    assert numbers(pages) == ["?", "3", "2", "1"]
+
+
+async def test_unreadable_without_end(time: FakeTime) -> None:
+    """Behind a place that is gone, unreadable items are not read to their end at once."""
+    upstream = FakeUpstream(tasks=[a_task(9) | RUNNING], page_max=2)
+    upstream.tasks += [unreadable(8 - number / 100) | RUNNING for number in range(1, 20)]
+    async with serving({"eu2": upstream}, time, upstream={"scan_pages_max": 3}) as client:
+        first = await get(client, "/v1/tasks?limit=1&state=started")
+        upstream.tasks[0]["state"] = "completed"
+        before = upstream.calls("/tasks")
+        await get(client, first["page"]["next"])
+        assert upstream.calls("/tasks") == before + 3
+
+        assert numbers(await walk(client, first["page"]["next"])) == ["?"] * 19
+
+
+async def test_page_size(time: FakeTime) -> None:
+    """A large page takes as many calls as it needs and comes whole."""
+    upstream = FakeUpstream(tasks=[a_task(number) for number in range(1, 120)])
+    async with serving({"eu2": upstream}, time, upstream={"page_size_max": 5}) as client:
+        first = await get(client, "/v1/tasks?limit=100")
+        rest = await get(client, f"{first['page']['next']}&limit=1000")
+
+    assert (len(first["items"]), len(rest["items"])) == (100, 19)
+    assert first["meta"]["scanned"] is None
+    assert rest["page"] == {"limit": 1000, "has_more": False, "next_cursor": None, "next": None}
+
+
+@pytest.mark.parametrize("status", ["running", "canceling", "unknown", "running,succeeded"])
+async def test_filtered_here(time: FakeTime, status: str) -> None:
+    """A filter of ours reads a bounded number of pages, says what it saw, and finds everything."""
+    kinds: list[dict[str, Any]] = [
+        RUNNING,
+        RUNNING | {"cancelRequested": True},
+        {"result": {"code": "new"}},
+        {},
+    ]
+    tasks = [a_task(number) | kinds[number % 4] for number in range(1, 500)]
+    upstream = FakeUpstream(tasks=tasks, page_max=100)
+    async with serving({"eu2": upstream}, time, upstream={"scan_pages_max": 2}) as client:
+        pages = await walk(client, f"/v1/tasks?limit=60&status={status}")
+
+    statuses = ("running", "canceling", "unknown", "succeeded")
+    wanted = [n for n in range(499, 0, -1) if statuses[n % 4] in status.split(",")]
+    assert ids(*pages) == [f"eu2.{number}" for number in wanted]
+    assert all(page["meta"]["scanned"] <= 200 for page in pages)
+    assert upstream.calls("/tasks") <= 2 * len(pages)
+
+
+async def test_short_pages(time: FakeTime) -> None:
+    """A page may be short, even empty, while the walk goes on; the needle is found."""
+    tasks = [a_task(1) | RUNNING | {"cancelRequested": True}]
+    tasks += [a_task(number) | RUNNING for number in range(2, 500)]
+    upstream = FakeUpstream(tasks=tasks, page_max=100)
+    async with serving({"eu2": upstream}, time, upstream={"scan_pages_max": 2}) as client:
+        pages = await walk(client, "/v1/tasks?status=canceling")
+
+    assert [len(page["items"]) for page in pages] == [0] * (len(pages) - 1) + [1]
+    assert [page["page"]["has_more"] for page in pages] == [True] * (len(pages) - 1) + [False]
+    assert {page["meta"]["scanned"] for page in pages[:-1]} == {200}
+
+
+@pytest.mark.parametrize("sort", SORTS)
+async def test_window(client: httpx.AsyncClient, sort: str) -> None:
+    """Windows include their begin and not their end, and reading stops there."""
+    bounds = "created_after=2026-01-01T00:00:03.1Z&created_before=2026-01-01T00:00:06.1Z"
+    pages = await walk(client, f"/v1/tasks?limit=2&sort={sort}&{bounds}")
+
+    assert sorted(numbers(pages)) == ["3", "4", "5"]
+    assert pages[-1]["page"]["has_more"] is False
+
+
+async def test_moved_meanwhile(client: httpx.AsyncClient, upstream: FakeUpstream) -> None:
+    """A task that changes its place while a page is read in pieces comes once."""
+    upstream.tasks = [a_task(2), a_task(1), a_task(1)]
+    body = await get(client, "/v1/tasks?sort=updated_at")
+
+    assert ids(body) == ["eu2.1", "eu2.2"]
+
+
+@pytest.mark.parametrize(
+    ("sort", "field"), [("started_at", "startedAt"), ("created_at", "enqueuedAt")]
+)
+async def test_without_the_field(
+    client: httpx.AsyncClient, upstream: FakeUpstream, sort: str, field: str
+) -> None:
+    """Readable tasks without the sort field are left out, and a note says so."""
+    upstream.tasks = [a_task(1), a_task(2, **{field: None}), a_task(3)]
+    body = await get(client, f"/v1/tasks?sort={sort}")
+
+    assert ids(body) == ["eu2.1", "eu2.3"]
+    assert sort in body["meta"]["notes"][0]
+
+
+async def test_mended_page(client: httpx.AsyncClient, upstream: FakeUpstream) -> None:
+    """A page without items is no end as long as it has a cursor."""
+    empty = {"items": [], "paging": {"cursors": {"after": "WzAsIFtdXQ=="}}}
+    upstream.fail_next(200, body=empty, path="/tasks")
+    body = await get(client, "/v1/tasks?sort=created_at")
+
+    assert len(body["items"]) == 12
