@@ -218,7 +218,7 @@ def test_check_unreachable(capsys: Capture, account: pytest.MonkeyPatch) -> None
         account.setenv("TASKGATE_ACCOUNTS__DOWN__URL", f"http://127.0.0.1:{port}")
         account.setenv("TASKGATE_ACCOUNTS__DOWN__CLIENT_ID", "client")
         account.setenv("TASKGATE_ACCOUNTS__DOWN__CLIENT_SECRET", CANARY)
-        account.setenv("TASKGATE_UPSTREAM__DEADLINE_S", "0.5")
+        account.setenv("TASKGATE_UPSTREAM__DEADLINE_S", "1.5")
 
         assert main(["check"]) == 1
 
