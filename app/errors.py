@@ -25,6 +25,7 @@ ServiceError
 │   ├── UpstreamUnavailableError     503
 │   └── UpstreamTimeoutError         504
 ├── NotCachedError                   504  nothing kept, and no call was wanted
+├── OverloadedError                  503  more waits here than can be served in time
 └── InternalError                    500  ours
 
 A class docstring is the explanation on its page below `/problems`: write it for the API's user.
@@ -225,6 +226,12 @@ class NotCachedError(ServiceError):
     """You asked for a kept answer only, and none that is kept will do; ask without that wish."""
 
     slug, status, title = "not-cached", 504, "Not cached"
+
+
+class OverloadedError(ServiceError):
+    """Too many questions wait for the platform already; `Retry-After` says when to ask again."""
+
+    slug, status, title = "overloaded", 503, "Too much to do"
 
 
 class InternalError(ServiceError):

@@ -8,7 +8,8 @@
           └ TaskService → Cache ── kept ─────────────────────────────────┐   app.service, app.cache
                             └ one detached flight per key                │
                                 └ Fanout → PlatformClient (each account) │   app.platform
-                                    └ token → retry → httpx → platform   │
+                                    └ gate → token → retry → breaker     │
+                                        └ httpx → platform               │
                                   readings → cut, filter → merge → encode┴→ bytes, ETag → response
 """
 
@@ -46,12 +47,20 @@ from app.domain.cursor import CursorCodec
 from app.domain.filters import KnownTenants
 from app.platform.client import PlatformClient
 from app.platform.events import (
+    BreakerMoved,
+    CallEvent,
+    ChangeEvent,
     Event,
+    GateClosed,
+    RetryForgone,
     RetryScheduled,
     TokenRefreshed,
-    TokenRefreshFailed,
+    TurnRefused,
+    TurnTaken,
     UpstreamCalled,
 )
+from app.platform.fair import Share
+from app.platform.stack import Bounds
 from app.service.accounts import AccountBook
 from app.service.codings import Codings
 from app.service.encode import Answer
@@ -59,7 +68,7 @@ from app.service.fanout import Fanout
 from app.service.items import House, ItemService, Lifetimes
 from app.service.nouns import ACTIVITIES
 from app.service.tasks import TaskService
-from app.settings import Settings
+from app.settings import Settings, UpstreamSettings
 from app.telemetry import calls
 from app.telemetry.metrics import Metrics
 
@@ -176,8 +185,12 @@ def create_platforms(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     rand: Callable[[], float] = random.random,
     listen: Callable[[Event], None] = lambda _: None,
+    whose: Callable[[], Share] = Share,
 ) -> dict[str, PlatformClient]:
-    """Return a client for each account, by alias."""
+    """Return a client for each account, by alias.
+
+    `whose` says for which consumer a call is made, at the time it is made.
+    """
     return {
         alias: PlatformClient(
             account=alias,
@@ -186,8 +199,7 @@ def create_platforms(
             secret=account.secret,
             tenant=str(account.tenant) if account.tenant else None,
             transport=transport,
-            timeout_s=settings.upstream.timeout_s,
-            deadline_s=settings.upstream.answer_deadline_s,
+            bounds=_bounds(settings.upstream),
             page_size_max=settings.upstream.page_size_max,
             clock=clock,
             monotonic=monotonic,
@@ -195,46 +207,85 @@ def create_platforms(
             rand=rand,
             listen=listen,
             version=__version__,
+            whose=whose,
         )
         for alias, account in settings.accounts.items()
     }
+
+
+def _bounds(upstream: UpstreamSettings) -> Bounds:
+    return Bounds(
+        timeout_s=upstream.timeout_s,
+        deadline_s=upstream.answer_deadline_s,
+        concurrency=upstream.concurrency,
+        rate=upstream.rate,
+        body_max_bytes=upstream.body_max_bytes,
+        ca_file=upstream.ca_file,
+        proxy=upstream.proxy.get_secret_value() if upstream.proxy else None,
+    )
 
 
 def _listener(metrics: Metrics) -> Callable[[Event], None]:
     """Return what turns the platform side's facts into figures and log lines."""
 
     def listen(event: Event) -> None:
-        match event:
-            case UpstreamCalled():
-                calls.note()
-                metrics.upstream_called(
-                    account=event.account,
-                    endpoint=event.endpoint,
-                    outcome=event.outcome,
-                    seconds=event.seconds,
-                )
-            case RetryScheduled():
-                metrics.retry_scheduled(account=event.account, endpoint=event.endpoint)
-                _log.warning(
-                    "retry_scheduled",
-                    account=event.account,
-                    endpoint=event.endpoint,
-                    attempt=event.attempt,
-                    outcome=event.outcome,
-                    wait_s=round(event.wait_s, 3),
-                )
-            case TokenRefreshed():
-                metrics.token_refreshed(account=event.account, lifetime_s=event.lifetime_s)
-                _log.info("token_refreshed", account=event.account, generation=event.generation)
-            case TokenRefreshFailed():
-                metrics.token_refresh_failed(account=event.account)
-                _log.warning("token_refresh_failed", account=event.account, reason=event.reason)
-            case _:  # mypy knows that ItemsRead is what is left
-                metrics.items_read(
-                    account=event.account,
-                    count=event.count,
-                    dropped=event.dropped,
-                    anomalies=event.anomalies,
-                )
+        if isinstance(event, ChangeEvent):
+            _hear_change(event, metrics)
+        else:
+            _hear_call(event, metrics)
 
     return listen
+
+
+def _hear_call(event: CallEvent, metrics: Metrics) -> None:
+    """Count what happens with every call; only what stands out has a line."""
+    match event:
+        case UpstreamCalled():
+            calls.note()
+            metrics.upstream_called(
+                account=event.account,
+                endpoint=event.endpoint,
+                outcome=event.outcome,
+                seconds=event.seconds,
+            )
+        case RetryScheduled():
+            metrics.retry_scheduled(account=event.account, endpoint=event.endpoint)
+            _log.warning(
+                "retry_scheduled",
+                account=event.account,
+                endpoint=event.endpoint,
+                attempt=event.attempt,
+                outcome=event.outcome,
+                wait_s=round(event.wait_s, 3),
+            )
+        case RetryForgone():
+            metrics.retry_forgone(account=event.account, endpoint=event.endpoint)
+        case TurnTaken():
+            metrics.turn_taken(account=event.account, waited_s=event.waited_s)
+        case TurnRefused():
+            metrics.turn_refused(account=event.account, reason=event.reason)
+        case _:  # mypy knows that ItemsRead is what is left
+            metrics.items_read(
+                account=event.account,
+                count=event.count,
+                dropped=event.dropped,
+                anomalies=event.anomalies,
+            )
+
+
+def _hear_change(event: ChangeEvent, metrics: Metrics) -> None:
+    """Count and log changes of state."""
+    match event:
+        case GateClosed():
+            metrics.gate_closed(account=event.account)
+            _log.warning("gate_closed", account=event.account, seconds=round(event.seconds, 3))
+        case BreakerMoved():
+            facts = {"account": event.account, "part": event.part, "state": event.state}
+            metrics.breaker_moved(**facts)
+            _log.warning("breaker_moved", **facts)
+        case TokenRefreshed():
+            metrics.token_refreshed(account=event.account, lifetime_s=event.lifetime_s)
+            _log.info("token_refreshed", account=event.account, generation=event.generation)
+        case _:  # mypy knows that TokenRefreshFailed is what is left
+            metrics.token_refresh_failed(account=event.account)
+            _log.warning("token_refresh_failed", account=event.account, reason=event.reason)

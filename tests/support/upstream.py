@@ -132,6 +132,9 @@ class FakeUpstream:
     filters beside `after`, a second bound on one time. What no client of ours may do at all (a
     missing User-Agent, another method) is an AssertionError in the test that caused it.
 
+    A `tenant` is what tokens must be narrowed to, directly or, with `exchanges_only`, by exchanging
+    a base token (P§2.4).
+
     `tasks` and `activities` are dicts in the platform's shape (see `a_task`, `an_activity`) and may
     be changed at any time.
     While `gate` is cleared, counted requests to the Task Manager wait; `token_gate` holds those for
@@ -143,6 +146,7 @@ class FakeUpstream:
     client_id: str = "client"
     client_secret: str = "secret"
     tenant: str | None = None
+    exchanges_only: bool = False
     clock: Callable[[], float] = lambda: 0.0
     token_lifetime_s: float = 7200
     page_max: int = 1000
@@ -230,15 +234,10 @@ class FakeUpstream:
         assert request.method == "POST"
         if request.headers["Content-Type"] != "application/x-www-form-urlencoded":
             return _json(415, {"error": "invalid_request"})
-        basic = base64.b64encode(f"{self.client_id}:{self.client_secret}".encode()).decode()
-        if request.headers.get("Authorization") != f"Basic {basic}":
-            return _json(401, {"error": "invalid_client"})
         form = parse_qsl(request.content.decode(), strict_parsing=True)
-        expected = [("grant_type", "client_credentials")]
-        if self.tenant is not None:
-            expected.append(("scope", f"urn:acronis.com:tenant-id:{self.tenant}"))
-        if form != expected:
-            return _json(400, {"error": "invalid_request"})
+        refused = self._refused_login(request.headers.get("Authorization"), form)
+        if refused is not None:
+            return refused
         self._issued += 1
         token = _Token(f"token-{self._issued}", self.clock() + self.token_lifetime_s)
         self._tokens.append(token)
@@ -248,6 +247,27 @@ class FakeUpstream:
             "expires_in": self.token_lifetime_s,
         }
         return _json(200, answer, {"Cache-Control": "no-store", "Pragma": "no-cache"})
+
+    def _refused_login(
+        self, sent: str | None, form: Sequence[tuple[str, str]]
+    ) -> httpx.Response | None:
+        """Return a refusal in the words of P§2.5, or None for a login that is right."""
+        basic = base64.b64encode(f"{self.client_id}:{self.client_secret}".encode()).decode()
+        scope = [("scope", f"urn:acronis.com:tenant-id:{self.tenant}")]
+        exchange = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+        if form[0] == ("grant_type", exchange):
+            bases = [each.bearer for each in self._tokens if sent == f"Bearer {each.bearer}"]
+            if not bases or self.tenant is None:
+                return _json(401, {"error": "invalid_client"})
+            good = form[1:] == [("assertion", bases[0]), *scope]
+            return None if good else _json(400, {"error": "invalid_request"})
+        if sent != f"Basic {basic}":
+            return _json(401, {"error": "invalid_client"})
+        if self.exchanges_only and form[1:] == scope:
+            return _json(403, {"error": "access_denied"})
+        narrow = scope if self.tenant is not None and not self.exchanges_only else []
+        good = form == [("grant_type", "client_credentials"), *narrow]
+        return None if good else _json(400, {"error": "invalid_request"})
 
     def _authorized(self, request: httpx.Request) -> bool:
         sent = request.headers.get("Authorization")
