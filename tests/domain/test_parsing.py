@@ -105,7 +105,7 @@ def test_nothing_asked() -> None:
     """Without parameters everything is asked, newest first, a hundred at once."""
     query = TaskQuery(sort="created_at", descending=True, limit=100, partial=True)
 
-    assert parse([], TASK_PARAMETERS) == Asked(query, cursor=None, filtered=False, limit=None)
+    assert parse([], TASK_PARAMETERS) == Asked(query, cursor=None, given=frozenset(), limit=None)
 
 
 def test_everything_asked() -> None:
@@ -162,20 +162,22 @@ def test_status_and_group(pairs: Pairs, statuses: tuple[str, ...] | None) -> Non
 
 
 @pytest.mark.parametrize(
-    ("pairs", "filtered", "limit"),
+    ("pairs", "given", "limit"),
     [
-        pytest.param([("cursor", "abc")], False, None, id="alone"),
-        pytest.param([("cursor", "abc"), ("limit", "5")], False, 5, id="limit"),
-        pytest.param([("cursor", "abc"), ("limit", "100")], False, 100, id="default limit"),
-        pytest.param([("cursor", "abc"), ("sort", "-created_at")], True, None, id="default sort"),
-        pytest.param([("cursor", "abc"), ("status", "failed")], True, None, id="filter"),
+        pytest.param([("cursor", "abc")], set(), None, id="alone"),
+        pytest.param([("cursor", "abc"), ("limit", "5")], set(), 5, id="limit"),
+        pytest.param([("cursor", "abc"), ("limit", "100")], set(), 100, id="default limit"),
+        pytest.param(
+            [("cursor", "abc"), ("sort", "-created_at")], {"sort"}, None, id="default sort"
+        ),
+        pytest.param([("cursor", "abc"), ("status", "failed")], {"status"}, None, id="filter"),
     ],
 )
-def test_beside_cursor(pairs: Pairs, *, filtered: bool, limit: int | None) -> None:
+def test_beside_cursor(pairs: Pairs, given: set[str], limit: int | None) -> None:
     """A limit beside a cursor is no filter; anything else is, a written default included."""
     asked = parse(pairs, TASK_PARAMETERS)
 
-    assert (asked.cursor, asked.filtered, asked.limit) == ("abc", filtered, limit)
+    assert (asked.cursor, set(asked.given), asked.limit) == ("abc", given, limit)
 
 
 @pytest.mark.parametrize(

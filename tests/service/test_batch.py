@@ -52,14 +52,13 @@ async def test_missing(time: FakeTime) -> None:
     assert body["meta"]["missing_ids"] == sorted(sent[1:])
 
 
-@pytest.mark.parametrize("query", ["id=zz.1,nonsense", "id=1&status=queued&state=completed"])
-async def test_nobody_to_ask(client: httpx.AsyncClient, upstream: FakeUpstream, query: str) -> None:
+async def test_nobody_to_ask(client: httpx.AsyncClient, upstream: FakeUpstream) -> None:
     """When no account can have any of the ids, none is asked and none is called healthy."""
-    body = await get(client, f"/v1/tasks?{query}")
+    body = await get(client, "/v1/tasks?id=zz.1,nonsense")
     accounts = await get(client, "/v1/accounts")
 
     assert body["items"] == []
-    assert len(body["meta"]["missing_ids"]) == query.partition("&")[0].count(",") + 1
+    assert body["meta"]["missing_ids"] == ["nonsense", "zz.1"]
     assert upstream.calls("/tasks") == 0
     assert accounts["items"][0]["status"] == "unknown"
 
