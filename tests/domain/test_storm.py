@@ -31,7 +31,7 @@ def answer(pairs: list[tuple[str, str]]) -> None:
         make_plan(query, "eu2", now_ns=10**18, step_s=10, tenants=KnownTenants())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(QUERIES)
 def test_any_query(pairs: list[tuple[str, str]]) -> None:
     """A query string is planned, or refused with what is wrong; nothing else happens."""
