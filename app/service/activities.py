@@ -76,10 +76,11 @@ async def _read(
         found: dict[str, list[Activity]] = {f"{account}.{number}": [] for number in chunk}
         async with aclosing(platform.activity_pages(params, limit=PAGE_SIZE)) as pages:
             async for page in pages:
-                if read == pages_max:
-                    return whole
                 read += 1
                 for reading in page.readings:
                     found.setdefault(reading.item.task_id or "", []).append(reading.item)
-        whole |= found
+                if page.last:
+                    whole |= found
+                if read == pages_max:
+                    return whole
     return whole
