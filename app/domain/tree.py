@@ -17,32 +17,43 @@ def grow(activities: Sequence[Activity]) -> tuple[Activity, ...]:
     lies deeper than `DEPTH_MAX` levels stands on the last of them.
     """
     first = {activity.id: index for index, activity in reversed([*enumerate(activities)])}
-    below: dict[int, list[int]] = defaultdict(list)
-    roots: list[int] = []
-    for index, activity in enumerate(activities):
-        parent = first.get(activity.parent_id or "", index)
-        (below[parent] if parent != index else roots).append(index)
-    return _assembled(activities, _walk(len(activities), roots, below))
+    # A root stands above itself.
+    above = [first.get(each.parent_id or "", index) for index, each in enumerate(activities)]
+    return _assembled(activities, _walk(above))
 
 
-def _walk(
-    count: int, roots: list[int], below: dict[int, list[int]]
-) -> list[tuple[int, int | None]]:
+def _walk(above: Sequence[int]) -> list[tuple[int, int | None]]:
     """Return every index once, parents first, with the one it stands below."""
+    below: dict[int, list[int]] = defaultdict(list)
+    for index, parent in enumerate(above):
+        below[parent].append(index)
     walked: list[tuple[int, int | None]] = []
     seen: set[int] = set()
-    # What the roots don't reach are cycles: the first of each begins it.
-    for start in (*roots, *range(count)):
-        stack: list[tuple[int, int | None, int]] = [(start, None, 1)]
+    roots = [index for index, parent in enumerate(above) if index == parent]
+    # What the roots don't reach are cycles and what hangs on them.
+    for start in (*roots, *range(len(above))):
+        stack: list[tuple[int, int | None, int]] = []
+        if start not in seen:
+            stack.append((_first_of_cycle(start, above), None, 1))
         while stack:
-            index, parent, depth = stack.pop()
+            index, shown_below, depth = stack.pop()
             if index in seen:
                 continue
             seen.add(index)
-            walked.append((index, parent))
-            holder = index if depth < DEPTH_MAX else parent
+            walked.append((index, shown_below))
+            holder = index if depth < DEPTH_MAX else shown_below
             stack += [(child, holder, depth + 1) for child in reversed(below[index])]
     return walked
+
+
+def _first_of_cycle(index: int, above: Sequence[int]) -> int:
+    """Return where the way up from `index` ends: at a root, or at the first of a cycle."""
+    climbed: dict[int, None] = {}
+    while index not in climbed:
+        climbed[index] = None
+        index = above[index]
+    way = [*climbed]
+    return min(way[way.index(index) :])
 
 
 def _assembled(

@@ -32,30 +32,32 @@ class Attached:
 
 
 async def attach(tasks: Sequence[Task], fanout: Fanout, *, pages_max: int) -> Attached:
-    """Return `tasks` with their `activities`, oldest first.
+    """Return `tasks` with their `activities`, oldest first, or `null` where they are unknown.
 
-    Accounts are asked at once. An account that fails leaves `null` in its tasks; one that has more
-    than `pages_max` pages leaves what was read, and a note.
+    Accounts are asked at once. Unknown are those of an account that fails, those beyond its first
+    `pages_max` pages, of which a note tells, and those of an unreadable task.
     """
     numbers: dict[str, list[str]] = defaultdict(list)
     for task in tasks:
         if "unreadable" not in task.anomalies:
             numbers[task.account].append(task.upstream_id)
-    found: dict[str, list[Activity]] = defaultdict(list)
 
-    async def read(platform: Platform, account: str) -> bool:
-        return await _read(platform, numbers[account], found, pages_max=pages_max)
+    async def read(platform: Platform, account: str) -> dict[str, list[Activity]]:
+        return await _read(platform, account, numbers[account], pages_max=pages_max)
 
     outcomes = await fanout.ask(sorted(numbers), read)
+    known: dict[str, list[Activity]] = {}
+    for outcome in outcomes:
+        known |= outcome.value or {}
     failures = {each.account: each.error for each in outcomes if each.error is not None}
     notes = tuple(
         f"Not all activities of the tasks of {each.account} were read; ask for fewer tasks."
         for each in outcomes
-        if each.value is False
+        if each.value is not None and len(each.value) < len(numbers[each.account])
     )
     filled = [
         msgspec.structs.replace(
-            task, activities=None if task.account in failures else tuple(found[task.id])
+            task, activities=tuple(known[task.id]) if task.id in known else None
         )
         for task in tasks
     ]
@@ -63,18 +65,22 @@ async def attach(tasks: Sequence[Task], fanout: Fanout, *, pages_max: int) -> At
 
 
 async def _read(
-    platform: Platform, numbers: Sequence[str], found: dict[str, list[Activity]], *, pages_max: int
-) -> bool:
-    """Collect activities by the id of their task; return whether all were read."""
+    platform: Platform, account: str, numbers: Sequence[str], *, pages_max: int
+) -> dict[str, list[Activity]]:
+    """Return the activities by the id of their task, of those tasks for which all were read."""
+    whole: dict[str, list[Activity]] = {}
     read = 0
     for start in range(0, len(numbers), _TASKS_PER_CALL):
         chunk = numbers[start : start + _TASKS_PER_CALL]
         params = (*(("taskId", number) for number in chunk), *_ORDER)
+        found: dict[str, list[Activity]] = {f"{account}.{number}": [] for number in chunk}
         async with aclosing(platform.activity_pages(params, limit=PAGE_SIZE)) as pages:
             async for page in pages:
-                if read == pages_max:
-                    return False
                 read += 1
                 for reading in page.readings:
-                    found[reading.item.task_id or ""].append(reading.item)
-    return True
+                    found.setdefault(reading.item.task_id or "", []).append(reading.item)
+                if page.last:
+                    whole |= found
+                if read == pages_max:
+                    return whole
+    return whole

@@ -175,18 +175,20 @@ class ItemService:
         slices = {each.account: each.value for each in outcomes if each.value is not None}
         merged = merge(slices.values(), descending=query.descending, limit=query.limit)
         dressed = await self._dress(merged.readings, query.shape, arrange)
+        unread = [each.account for each in outcomes if each.account not in slices]
         outcomes = [_with_error(each, dressed.failures) for each in outcomes]
-        failed = [each.account for each in outcomes if each.error is not None]
         content = Content(
             items=dressed.items,
             next=merged.next,
-            missing=batch.missing(slices, failed) if query.ids else None,
+            missing=batch.missing(slices, unread) if query.ids else None,
             scanned_counts=any(plan is not None and plan.keep for plan in plans.values()),
             notes=dressed.notes,
         )
         answer = page.filled(content, outcomes)
-        ttl_s = min(ttl_s, _PARTIAL_TTL_S) if failed else ttl_s
-        return Loaded(answer, answer.size_bytes, ttl_s, whole=not failed)
+        whole = all(each.error is None for each in outcomes)
+        if not whole:
+            ttl_s = min(ttl_s, _PARTIAL_TTL_S)
+        return Loaded(answer, answer.size_bytes, ttl_s, whole=whole)
 
     async def _read(
         self, platform: Platform, account: str, query: TaskQuery, plan: Plan | None, batch: Batch

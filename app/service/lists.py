@@ -47,19 +47,21 @@ class ListPage:
         """Return the answer that holds `content`, with the outcome of every account."""
         slices = [outcome.value for outcome in outcomes if outcome.value is not None]
         times = [outcome.as_of_ns for outcome in outcomes if outcome.value is not None]
-        failed = tuple(outcome.account for outcome in outcomes if outcome.error is not None)
-        missed = tuple(sorted({*self._query.missed, *failed}))
+        failed = {outcome.account for outcome in outcomes if outcome.error is not None}
+        failed |= set(self._query.missed)
+        unread = {outcome.account for outcome in outcomes if outcome.value is None}
+        missed = tuple(sorted(unread.union(self._query.missed)))
         page = self._page(content.next, missed)
         meta = ListMeta(
             data_as_of=time_text(min(times)),
-            complete=not missed,
+            complete=not failed,
             accounts=tuple(_account(outcome) for outcome in outcomes),
             scanned=sum(found.scanned for found in slices) if content.scanned_counts else None,
             missing_ids=content.missing,
             notes=self._notes(sum(found.keyless for found in slices)) + content.notes,
         )
         body = self._noun.envelope(tuple(content.items), page, meta)
-        return encode(body, next_path=page.next, failed=missed)
+        return encode(body, next_path=page.next, failed=tuple(sorted(failed)))
 
     def _page(self, position: Position | None, missed: tuple[str, ...]) -> PageInfo:
         query = self._query
