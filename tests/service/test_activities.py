@@ -113,7 +113,7 @@ async def test_denied(time: FakeTime, failing: list[str]) -> None:
         platforms[alias].fail_next(429, path="/activities")
     async with serving(platforms, time) as client:
         answer = await client.get("/v1/tasks?include=activities&partial=deny")
-        time.now += 3
+        time.now += 10
         again = await client.get("/v1/tasks?include=activities&partial=deny")
 
     assert (answer.status_code, answer.json()["code"]) == (503, "upstream-unavailable")
