@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import httpx
+import hypothesis
 import pytest
 from fastapi import FastAPI
 
@@ -10,6 +11,11 @@ from app.settings import Settings
 from tests.support.platform import FakeTime
 from tests.support.serving import built, configured, network, running
 from tests.support.upstream import FakeUpstream, a_task
+
+# `pytest --hypothesis-profile=thorough` looks longer.
+hypothesis.settings.register_profile("quick", max_examples=15, deadline=None)
+hypothesis.settings.register_profile("thorough", max_examples=300, deadline=None)
+hypothesis.settings.load_profile("quick")
 
 
 @pytest.fixture(scope="session")

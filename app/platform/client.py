@@ -82,6 +82,7 @@ class PlatformClient:
         timeout_s: float,
         deadline_s: float,
         page_size_max: int,
+        pages_max: int = PAGES_MAX,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
@@ -92,6 +93,7 @@ class PlatformClient:
         self._account = account
         self._deadline_s = deadline_s
         self._page_size_max = page_size_max
+        self._pages_max = pages_max
         self._clock = clock
         self._monotonic = monotonic
         self._listen = listen
@@ -144,12 +146,12 @@ class PlatformClient:
         be empty and yet not be the last.
 
         Raises:
-            UpstreamInvalidResponseError: a cursor came twice, or `PAGES_MAX` pages had no end.
+            UpstreamInvalidResponseError: a cursor came twice, or `pages_max` pages had no end.
         """
         size = [("limit", str(min(limit, self._page_size_max))), LOD]
         seen: set[str] = set()
         query = [*params, *size]
-        for _ in range(PAGES_MAX):
+        for _ in range(self._pages_max):
             response = await self._get("tasks", TASKS_PATH, query)
             readings, after = read_page(response.content, self._account)
             if after in seen:
@@ -163,7 +165,7 @@ class PlatformClient:
             seen.add(after)
             query = [*size, ("after", after)]
         raise UpstreamInvalidResponseError(
-            f"The platform's list has no end after {PAGES_MAX} pages.", account=self._account
+            f"The platform's list has no end after {self._pages_max} pages.", account=self._account
         )
 
     async def task(self, upstream_id: str) -> Reading:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.task import Task
@@ -316,7 +316,6 @@ def mutilate(item: Any, draw: Callable[[st.SearchStrategy[Any]], Any]) -> Any:
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
 def test_mutilated(data: st.DataObject) -> None:
     """Whatever happens to the items of a page, each becomes a valid task, in its place."""
     items = [copy.deepcopy(data.draw(st.sampled_from(TASKS))) for _ in range(2)]
