@@ -1,5 +1,6 @@
 """Fixtures of every test, nested by cost; only `client` runs the lifespan."""
 
+import gc
 from collections.abc import AsyncIterator
 
 import httpx
@@ -53,6 +54,13 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the running service."""
     async with running(app) as client:
         yield client
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector pass over what lives to the end: it took a quarter of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -35,7 +35,7 @@ def numbers(pages: Sequence[dict[str, Any]]) -> list[str]:
 @pytest.mark.parametrize("sort", SORTS)
 async def test_living_platform(time: FakeTime, sort: str) -> None:
     """A walk returns what existed at its start once, in order, while tasks come and change."""
-    sandbox = create_sandbox(clock=time.clock)
+    sandbox = create_sandbox(clock=time.clock, history_days=2)
     start_ns = int(time.clock() * 1e9)
     since_ns = start_ns - 6 * 3600 * 10**9
     existed = {
