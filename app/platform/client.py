@@ -61,6 +61,7 @@ class PlatformClient:
         transport: httpx.AsyncBaseTransport | None,
         bounds: Bounds,
         page_size_max: int,
+        pages_max: int = PAGES_MAX,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
@@ -71,6 +72,7 @@ class PlatformClient:
     ) -> None:
         self._account = account
         self._page_size_max = page_size_max
+        self._pages_max = pages_max
         self._clock = clock
         self._listen = listen
         self._stack = Stack(
@@ -100,7 +102,7 @@ class PlatformClient:
         be empty and yet not be the last.
 
         Raises:
-            UpstreamInvalidResponseError: a cursor came twice, or `PAGES_MAX` pages had no end.
+            UpstreamInvalidResponseError: a cursor came twice, or `pages_max` pages had no end.
         """
         return self._pages(TASKS, params, limit)
 
@@ -117,7 +119,7 @@ class PlatformClient:
         seen: set[str] = set()
         deadline = self._stack.deadline()
         query = [*params, *size]
-        for _ in range(PAGES_MAX):
+        for _ in range(self._pages_max):
             response = await self._get(kind, kind.list, kind.path, query, deadline=deadline)
             readings, after = kind.read_page(response.content, self._account)
             if after in seen:
@@ -131,7 +133,7 @@ class PlatformClient:
             seen.add(after)
             query = [*size, ("after", after)]
         raise UpstreamInvalidResponseError(
-            f"The platform's list has no end after {PAGES_MAX} pages.", account=self._account
+            f"The platform's list has no end after {self._pages_max} pages.", account=self._account
         )
 
     async def task(self, upstream_id: str) -> Reading:

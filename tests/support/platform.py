@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from app.platform.client import PlatformClient
+from app.platform.client import PAGES_MAX, PlatformClient
 from app.platform.events import Event
 from app.platform.fair import Share
 from app.platform.stack import Bounds
@@ -61,6 +61,7 @@ def world(
     bounds: Bounds | None = None,
     whose: Callable[[], Share] = Share,
     page_size_max: int = 1000,
+    pages_max: int = PAGES_MAX,
     url: str = "https://eu2-cloud.acronis.com",
 ) -> World:
     """Build a client of account `eu2` whose random draws are all one half."""
@@ -77,6 +78,7 @@ def world(
         transport=transport or upstream.transport(),
         bounds=bounds or Bounds(deadline_s=deadline_s),
         page_size_max=page_size_max,
+        pages_max=pages_max,
         clock=time.clock,
         monotonic=time.monotonic,
         sleep=time.sleep,
