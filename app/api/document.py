@@ -20,6 +20,7 @@ from app.domain.task import Task
 from app.errors import (
     InternalError,
     NotCachedError,
+    OverloadedError,
     RequestError,
     ServiceError,
     UpstreamError,
@@ -120,7 +121,7 @@ def leaves(kind: type[ServiceError]) -> list[type[ServiceError]]:
 
 
 REFUSALS = [kind for kind in leaves(RequestError) if kind.status == HTTPStatus.BAD_REQUEST]
-OUTAGES = [*leaves(UpstreamError), NotCachedError]
+OUTAGES = [*leaves(UpstreamError), OverloadedError, NotCachedError]
 _ANYWHERE: tuple[type[ServiceError], ...] = (UriTooLongError, InternalError)
 
 
