@@ -86,7 +86,9 @@ def _said(*words: str) -> dict[str, object]:
     schema = {
         "type": "object",
         "required": ["status"],
-        "properties": {"status": {"type": "string", "enum": list(words)}},
+        "properties": {
+            "status": {"type": "string", "maxLength": 64, "x-extensible-enum": list(words)}
+        },
     }
     return {
         "description": f"`status` is {' or '.join(f'`{word}`' for word in words)}.",
