@@ -10,7 +10,7 @@ UV := $(or $(shell uv --version >/dev/null 2>&1 && command -v uv),.uv/bin/uv)
 RUN := $(UV) run --frozen
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test openapi bench image chart sync
+.PHONY: help demo check test openapi bench chaos image chart sync
 .NOTPARALLEL:
 
 help:  ## list the targets
@@ -31,7 +31,8 @@ check: sync  ## every check and test but the image's
 test: sync  ## unit tests, every branch covered
 	$(RUN) pytest -n 2 -m "not machine" --cov
 
-openapi: sync  ## write openapi/openapi.json from the code
+openapi: sync  ## write openapi/openapi.json and its examples from the code
+	$(RUN) python -m tests.openapi.recording
 	$(RUN) taskgate openapi > openapi/openapi.json.new
 	mv openapi/openapi.json.new openapi/openapi.json
 
@@ -39,6 +40,10 @@ bench: sync  ## measure; bench/README.md tells how to read the figures
 	$(RUN) python bench/normalise.py
 	$(RUN) python bench/hits.py
 	$(RUN) python bench/stampede.py
+	$(RUN) python bench/bad_days.py
+
+chaos: sync  ## a full minute of every fault in turn between load and the sandbox
+	$(RUN) pytest -s tests/test_chaos.py --chaos-seconds 60
 
 image: sync  ## build the image, run it hardened, check its promises; needs root and podman
 	$(RUN) pytest tests/image

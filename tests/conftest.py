@@ -64,7 +64,12 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the one flag that writes the expected answers anew; the diff is the review."""
+    """Add the flag that writes the expected answers anew, and the length of the chaos."""
+    parser.addoption(
+        "--chaos-seconds",
+        default="12",
+        help="what a minute of chaos is pressed into; 60 is its true length",
+    )
     parser.addoption(
         "--rewrite-expected",
         action="store_true",

@@ -8,6 +8,8 @@ import httpx
 
 from app.platform.client import PAGES_MAX, PlatformClient
 from app.platform.events import Event
+from app.platform.fair import Share
+from app.platform.stack import Bounds
 from tests.support.upstream import FakeUpstream
 
 UNIX = 1_800_000_000.0
@@ -56,6 +58,8 @@ def world(
     secret: Callable[[], str] = lambda: "secret",
     tenant: str | None = None,
     deadline_s: float = 90.0,
+    bounds: Bounds | None = None,
+    whose: Callable[[], Share] = Share,
     page_size_max: int = 1000,
     pages_max: int = PAGES_MAX,
     url: str = "https://eu2-cloud.acronis.com",
@@ -72,8 +76,7 @@ def world(
         secret=secret,
         tenant=tenant,
         transport=transport or upstream.transport(),
-        timeout_s=60.0,
-        deadline_s=deadline_s,
+        bounds=bounds or Bounds(deadline_s=deadline_s),
         page_size_max=page_size_max,
         pages_max=pages_max,
         clock=time.clock,
@@ -82,5 +85,6 @@ def world(
         rand=lambda: 0.5,
         listen=told.append,
         version="1.2.3",
+        whose=whose,
     )
     return World(upstream, time, told, client)
