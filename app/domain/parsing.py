@@ -20,7 +20,7 @@ from app.domain.query import (
     Window,
 )
 from app.domain.reading import InstantField
-from app.domain.status import CANCELING, GROUPS
+from app.domain.status import CANCELING, GROUPS, STATUSES
 from app.errors import (
     ConflictingParametersError,
     TooManyIdsError,
@@ -132,17 +132,20 @@ def _shape(given: Given) -> Shape:
 
 
 def _statuses(given: Given, table: Table) -> tuple[str, ...] | None:
-    """Status and status_group are ANDed like any two parameters, and both are sets of statuses."""
+    """Status and status_group are ANDed like any two parameters, and both are sets of statuses.
+
+    All statuses at once are no filter: whatever is not known today is answered as `unknown`.
+    """
     asked: list[set[str]] = []
     if "status" in given:
         asked.append(set(given["status"]))
     if "status_group" in given:
         asked.append({status for group in given["status_group"] for status in GROUPS[group]})
-    if not asked:
-        return None
     # Activities are never asked to cancel; the group that has the word is asked for the rest.
     lacking = {CANCELING.status} if table.query is ActivityQuery else set()
-    return tuple(sorted(set.intersection(*asked) - lacking))
+    every = set(STATUSES) - lacking
+    wanted = every.intersection(*asked)
+    return tuple(sorted(wanted)) if len(wanted) < len(every) else None
 
 
 def _windows(given: Given, faults: Faults) -> tuple[tuple[InstantField, Window], ...]:
