@@ -83,6 +83,7 @@ class PlatformClient:
         timeout_s: float,
         deadline_s: float,
         page_size_max: int,
+        pages_max: int = PAGES_MAX,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
@@ -93,6 +94,7 @@ class PlatformClient:
         self._account = account
         self._deadline_s = deadline_s
         self._page_size_max = page_size_max
+        self._pages_max = pages_max
         self._clock = clock
         self._monotonic = monotonic
         self._listen = listen
@@ -145,7 +147,7 @@ class PlatformClient:
         be empty and yet not be the last.
 
         Raises:
-            UpstreamInvalidResponseError: a cursor came twice, or `PAGES_MAX` pages had no end.
+            UpstreamInvalidResponseError: a cursor came twice, or `pages_max` pages had no end.
         """
         return self._pages(TASKS, params, limit)
 
@@ -161,7 +163,7 @@ class PlatformClient:
         size = [("limit", str(min(limit, self._page_size_max))), LOD]
         seen: set[str] = set()
         query = [*params, *size]
-        for _ in range(PAGES_MAX):
+        for _ in range(self._pages_max):
             response = await self._get(kind, kind.list, kind.path, query)
             readings, after = kind.read_page(response.content, self._account)
             if after in seen:
@@ -175,7 +177,7 @@ class PlatformClient:
             seen.add(after)
             query = [*size, ("after", after)]
         raise UpstreamInvalidResponseError(
-            f"The platform's list has no end after {PAGES_MAX} pages.", account=self._account
+            f"The platform's list has no end after {self._pages_max} pages.", account=self._account
         )
 
     async def task(self, upstream_id: str) -> Reading:

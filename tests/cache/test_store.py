@@ -102,4 +102,4 @@ class AnySequence(RuleBasedStateMachine):
 
 
 TestAnySequence = AnySequence.TestCase
-TestAnySequence.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
+TestAnySequence.settings = settings(stateful_step_count=25)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from app.domain.cursor import CursorCodec
@@ -74,7 +74,6 @@ class OtherRelease(CursorCodec):
 OTHER = OtherRelease(lambda: b"secret")
 
 
-@settings(max_examples=40, deadline=None)
 @given(_QUERIES)
 def test_round_trip(query: TaskQuery) -> None:
     """Any query comes back equal from a text of base64url without padding (RFC 4648, 5)."""
@@ -89,7 +88,6 @@ def test_same_text() -> None:
     assert CursorCodec(lambda: b"secret").write(QUERY) == CURSOR
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.integers(0, len(CURSOR) - 1), st.sampled_from(ALPHABET))
 def test_changed_character(place: int, character: str) -> None:
     """A cursor with any character changed, unused bits included, is refused."""
@@ -107,7 +105,6 @@ def test_truncated(length: int) -> None:
         CODEC.read(CURSOR[:length])
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.text() | st.text(ALPHABET + "=+/ \n"))
 def test_garbage(text: str) -> None:
     """Garbage is refused by name, never by accident."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.filters import KnownTenants
@@ -221,7 +221,6 @@ def selected(plan: Plan | None) -> list[tuple[str, str | None, bool]]:
     ]
 
 
-@settings(max_examples=40, deadline=None)
 @given(_QUERIES)
 def test_exact(query: TaskQuery) -> None:
     """What goes out and what is checked here select exactly the tasks that were asked for."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.task import Task
@@ -290,7 +290,6 @@ def test_blockers() -> None:
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
 def test_mutilated(data: st.DataObject) -> None:
     """Whatever happens to the items of a page, each becomes a valid task, in its place."""
     items = [copy.deepcopy(data.draw(st.sampled_from(TASKS))) for _ in range(2)]

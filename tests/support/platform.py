@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from app.platform.client import PlatformClient
+from app.platform.client import PAGES_MAX, PlatformClient
 from app.platform.events import Event
 from tests.support.upstream import FakeUpstream
 
@@ -57,6 +57,7 @@ def world(
     tenant: str | None = None,
     deadline_s: float = 90.0,
     page_size_max: int = 1000,
+    pages_max: int = PAGES_MAX,
     url: str = "https://eu2-cloud.acronis.com",
 ) -> World:
     """Build a client of account `eu2` whose random draws are all one half."""
@@ -74,6 +75,7 @@ def world(
         timeout_s=60.0,
         deadline_s=deadline_s,
         page_size_max=page_size_max,
+        pages_max=pages_max,
         clock=time.clock,
         monotonic=time.monotonic,
         sleep=time.sleep,
