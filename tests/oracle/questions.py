@@ -63,7 +63,13 @@ def questions(noun: Noun, items: Sequence[Item], accounts: Sequence[str]) -> Any
         "partial": one_of(("allow", "deny")),
         "fields": several(st.sampled_from(FIELDS)),
     }
-    names = st.lists(st.sampled_from(sorted(parameters)), max_size=5, unique=True)
+    # Both bounds of one time meet seldom by chance, and so does the order by it.
+    windows = [(f"{stem}_after", f"{stem}_before") for stem in ("created", "started", "completed")]
+    groups: list[tuple[str, ...]] = [(name,) for name in sorted(parameters)]
+    groups += [*windows, *((*window, "sort") for window in windows), ("tenant", "tenant_scope")]
+    names = st.lists(st.sampled_from(groups), max_size=4, unique=True).map(
+        lambda chosen: sorted({name for group in chosen for name in group})
+    )
     return st.tuples(names, st.sampled_from(items)).flatmap(
         lambda drawn: st.fixed_dictionaries(
             {name: around(drawn[1], name, parameters[name]) for name in drawn[0]}
@@ -88,8 +94,10 @@ def around(item: Item, name: str, values: Many) -> Many:
     if own is None:
         return values
     alone = st.just([own])
-    if name.endswith(("_after", "_before")):
+    if name.endswith("_after"):
         return alone | alone | values
+    if name.endswith("_before"):
+        return alone | values | values
     return alone | values.map(lambda others: [*others, own]) | values
 
 
@@ -183,11 +191,13 @@ def bounds(items: Sequence[Item]) -> dict[str, Many]:
         exact = st.builds(
             spelt,
             st.sampled_from(instants),
-            st.sampled_from((0, 0, 1, -1)),
-            st.sampled_from(("Z", "+02:00", "-11:30", "s")),
+            st.sampled_from((0, 0, 0, 0, 1, -1)),
+            st.sampled_from(("Z", "Z", "+02:00", "-11:30", "s")),
         )
         for end in ("after", "before"):
-            drawn[f"{field.removesuffix('_at')}_{end}"] = one(exact | st.sampled_from(AGES))
+            drawn[f"{field.removesuffix('_at')}_{end}"] = one(
+                exact | exact | exact | st.sampled_from(AGES)
+            )
     return drawn
 
 
