@@ -69,6 +69,9 @@ def test_found(served: World, noun: Noun, asked: Question) -> None:
     compare(served, served.items(noun), asked)
 
 
+AGING = {"ttl_unfinished_s": 1, "stale_while_revalidate_s": 0}
+
+
 @each_noun
 @pytest.mark.parametrize("sort", ["created_at", "-created_at"])
 def test_while_time_passes(noun: Noun, sort: str, search: settings) -> None:
@@ -76,7 +79,7 @@ def test_while_time_passes(noun: Noun, sort: str, search: settings) -> None:
 
     What changes of an item while it runs is not asked for here: it may change on the way.
     """
-    with world(**WORLDS["three seeds"], cache={"ttl_unfinished_s": 1}) as served:
+    with world(**WORLDS["three seeds"], cache=AGING) as served:
         items = served.items(noun)
 
         @search
