@@ -184,10 +184,10 @@ def _times(sent: WireTask) -> tuple[Instant | None, ...]:
 
 def _has_bad_time(sent: WireTask, read: tuple[Instant | None, ...], odd: tuple[str, ...]) -> bool:
     texts = sent.enqueued_at, sent.assigned_at, sent.started_at, sent.completed_at, sent.updated_at
-    return not _TIMES.isdisjoint(odd) or any(
-        text and found is None and not text.startswith(_YEAR_1)
-        for text, found in zip(texts, read, strict=True)
-    )
+    for text, found in zip(texts, read, strict=True):
+        if found is None and text and not text.startswith(_YEAR_1):
+            return True
+    return bool(odd) and not _TIMES.isdisjoint(odd)
 
 
 def _not_negative(elapsed: int | None) -> int | None:
