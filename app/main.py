@@ -2,7 +2,10 @@
 
 ::
 
-    request ─ RequestId ─ RequestLine ─ ErrorNet ─ TargetLimit ─ HeadAsGet        app.api.middleware
+    request ─ proxies ─ SecurityHeaders ─ Cors                                    app.api.edge
+      └ RequestId ─ RequestLine ─ ErrorNet ─ TargetLimit ─ HeadAsGet              app.api.middleware
+      └ Hosts ─ FullHouse ─ BodyLimit                                             app.api.edge
+      └ Authentication → Consumer                                                 app.api.consumers
       └ route → parse → TaskQuery                                            app.api, app.domain
           └ TaskService → Cache ── kept ─────────────────────────────────┐   app.service, app.cache
                             └ one detached flight per key                │
@@ -22,11 +25,17 @@ from urllib.parse import urlsplit
 import httpx
 import structlog
 from fastapi import FastAPI
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app import __version__
 from app.api import accounts, docs, document, health, middleware, problem_pages, problems, tasks
+from app.api.consumers import Authentication, Everybody, Guard
+from app.api.edge import BodyLimit, Cors, FullHouse, Hosts, SecurityHeaders
 from app.api.freshness import Renderer
 from app.api.health import Readiness
+from app.api.jwt import FetchError, TokenVerifier
+from app.api.limits import FailureLimiter, Limiter
+from app.api.roster import Roster
 from app.cache.cache import Cache
 from app.domain.cursor import CursorCodec
 from app.platform.client import PlatformClient
@@ -38,9 +47,11 @@ from app.platform.events import (
     TokenRefreshFailed,
     UpstreamCalled,
 )
+from app.platform.issuer import IssuerDocuments
 from app.service.accounts import AccountBook
 from app.service.encode import Answer
 from app.service.fanout import Fanout
+from app.service.scope import ANYBODY
 from app.service.tasks import Lifetimes, TaskService
 from app.settings import Settings
 from app.telemetry import calls
@@ -65,6 +76,9 @@ def create_app(
     """Build the service. `clock` is Unix time, `monotonic` never goes back, both in seconds.
 
     `transport` replaces the network, for tests; `sandbox` says that the data is made up.
+
+    Raises:
+        SettingsError: the consumers' file is wrong.
     """
     cache = Cache[Answer](
         max_bytes=settings.cache.max_bytes,
@@ -99,6 +113,7 @@ def create_app(
         clock=clock,
     )
     readiness = Readiness(degraded=lambda: book.degraded)
+    issuer = IssuerDocuments(failed=FetchError, transport=transport)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -106,6 +121,7 @@ def create_app(
             for platform in platforms.values():
                 stack.push_async_callback(platform.aclose)
             stack.push_async_callback(cache.aclose)
+            stack.push_async_callback(issuer.aclose)
             readiness.started = True
             yield
             readiness.draining = True
@@ -120,6 +136,7 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.readiness = readiness
+    app.state.metrics = metrics
     app.include_router(tasks.router(service, Renderer(monotonic)))
     app.include_router(accounts.router(book))
     app.include_router(health.router(readiness=readiness, registry=metrics.registry))
@@ -128,9 +145,45 @@ def create_app(
     if settings.docs == "on":
         app.include_router(docs.router(app, sandbox=sandbox))
     problems.install(app)
+    # Starlette puts each middleware outside those added before it.
+    if settings.auth == "off":
+        app.add_middleware(Everybody, consumer=ANYBODY)
+    else:
+        roster = Roster(
+            settings,
+            salt=secrets.token_bytes(32),
+            monotonic=monotonic,
+            reloaded=metrics.access.file_read,
+        )
+        app.state.roster = roster
+        tokens = None
+        if settings.oidc is not None:
+            tokens = TokenVerifier(
+                settings.oidc,
+                fetch=issuer.fetch,
+                clock=clock,
+                monotonic=monotonic,
+                fetched=metrics.access.keys_fetched,
+            )
+        app.add_middleware(
+            Authentication,
+            guard=Guard(roster, tokens),
+            limiter=Limiter(monotonic=monotonic, limited=metrics.access.limited),
+            failures=FailureLimiter(monotonic=monotonic),
+            refused=metrics.access.unauthenticated,
+        )
+    app.add_middleware(BodyLimit)
+    app.add_middleware(FullHouse)
+    if settings.allowed_hosts:
+        app.add_middleware(Hosts, hosts=settings.allowed_hosts)
     middleware.install(
         app, metrics=metrics, monotonic=monotonic, fresh_id=lambda: secrets.token_hex(8)
     )
+    if settings.cors_origins:
+        app.add_middleware(Cors, origins=settings.cors_origins)
+    app.add_middleware(SecurityHeaders)
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
     return app
 
 

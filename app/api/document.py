@@ -11,7 +11,19 @@ from fastapi.openapi.utils import get_openapi
 from app.api.problems import MEDIA_TYPE, Problem
 from app.domain.parameters import PARAMETERS, Parameter
 from app.domain.task import Task
-from app.errors import InternalError, RequestError, ServiceError, UpstreamError, UriTooLongError
+from app.errors import (
+    ContentTooLargeError,
+    HeadersTooLargeError,
+    InternalError,
+    OverloadedError,
+    RateLimitedError,
+    RequestError,
+    ScopeDeniedError,
+    ServiceError,
+    UnauthenticatedError,
+    UpstreamError,
+    UriTooLongError,
+)
 from app.service.accounts import AccountList
 from app.service.encode import TaskList
 
@@ -79,7 +91,16 @@ def leaves(kind: type[ServiceError]) -> list[type[ServiceError]]:
 
 REFUSALS = [kind for kind in leaves(RequestError) if kind.status == HTTPStatus.BAD_REQUEST]
 OUTAGES = leaves(UpstreamError)
-_ANYWHERE: tuple[type[ServiceError], ...] = (UriTooLongError, InternalError)
+_ANYWHERE: tuple[type[ServiceError], ...] = (
+    UnauthenticatedError,
+    ScopeDeniedError,
+    ContentTooLargeError,
+    UriTooLongError,
+    RateLimitedError,
+    HeadersTooLargeError,
+    OverloadedError,
+    InternalError,
+)
 
 
 def install(app: FastAPI) -> None:

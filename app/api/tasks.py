@@ -53,6 +53,7 @@ def router(service: TaskService, renderer: Renderer) -> APIRouter:
         account's `problem` says why. When all fail it is an error, never an empty list.
         """
         asked = parse(request.query_params.multi_items())
+        request.state.consumer.scope.refuse(asked.query.accounts, service.accounts)
         made = calls.begin()
         found = await service.list(asked)
         request.state.upstream_calls = made.number

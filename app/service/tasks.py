@@ -70,6 +70,11 @@ class TaskService:
         self._scan_pages_max = scan_pages_max
         self._clock = clock
 
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The aliases of all accounts."""
+        return self._accounts
+
     async def list(self, asked: Asked) -> Delivery:
         """Return the page that `asked` asks for, or the failure that stands in its place.
 

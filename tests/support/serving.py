@@ -24,8 +24,12 @@ def configured(
     upstream: Mapping[str, Any] | None = None,
     docs: bool = True,
     cursor_secret: str | None = None,
+    **others: Any,
 ) -> Settings:
-    """Return settings with an account on `<alias>.example` for each of `aliases`."""
+    """Return settings with an account on `<alias>.example` for each of `aliases`.
+
+    Everybody may ask, unless `others` say `auth="required"` and name consumers.
+    """
     account = {"client_id": client_id, "client_secret": secret}
     return Settings(
         _env_file=None,
@@ -37,6 +41,7 @@ def configured(
         upstream=UpstreamSettings.model_validate(upstream or {}),
         docs="on" if docs else "off",
         cursor_secret=SecretStr(cursor_secret) if cursor_secret else None,
+        **{"auth": "off"} | others,
     )
 
 
