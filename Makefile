@@ -29,7 +29,7 @@ check: sync  ## every check and test but the image's
 	$(RUN) pytest -m machine --ignore=tests/image
 
 test: sync  ## unit tests, every branch covered
-	$(RUN) pytest -m "not machine" --cov
+	$(RUN) pytest -n 2 -m "not machine" --cov
 
 openapi: sync  ## write openapi/openapi.json from the code
 	$(RUN) taskgate openapi > openapi/openapi.json.new

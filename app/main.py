@@ -41,7 +41,6 @@ from app.domain.cursor import CursorCodec
 from app.platform.client import PlatformClient
 from app.platform.events import (
     Event,
-    ItemsRead,
     RetryScheduled,
     TokenRefreshed,
     TokenRefreshFailed,
@@ -249,7 +248,7 @@ def _listener(metrics: Metrics) -> Callable[[Event], None]:
             case TokenRefreshFailed():
                 metrics.token_refresh_failed(account=event.account)
                 _log.warning("token_refresh_failed", account=event.account, reason=event.reason)
-            case ItemsRead():
+            case _:  # mypy knows that ItemsRead is what is left
                 metrics.items_read(
                     account=event.account,
                     count=event.count,

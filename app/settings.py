@@ -42,6 +42,10 @@ class SettingsError(Exception):
     """The configuration is wrong; the text names each variable and what is allowed."""
 
 
+class _VariableError(ValueError):
+    """Of the variable, below its section, that the sentence begins with."""
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -71,9 +75,19 @@ def _data_centre(text: str) -> str:
 
 
 def _alias(text: str) -> str:
-    if not _ALIAS.fullmatch(text):
+    alias = text.lower()
+    if not _ALIAS.fullmatch(alias):
         raise ValueError("an alias is [a-z0-9-]{1,32}, in any case here")
-    return text
+    return alias
+
+
+def _no_alias_twice(accounts: Any) -> Any:
+    # JSON keeps the case of its keys: `EU2` and `eu2` would silently be one.
+    aliases = [str(alias).lower() for alias in accounts] if isinstance(accounts, Mapping) else []
+    for alias in aliases:
+        if aliases.count(alias) > 1:
+            raise ValueError(f"the alias {alias!r} is there twice, for case does not count")
+    return accounts
 
 
 def _no_service_link(value: Any) -> Any:
@@ -96,7 +110,7 @@ class AccountSettings(_Section):
     @model_validator(mode="after")
     def _one_secret(self) -> "AccountSettings":
         if (self.client_secret is None) == (self.client_secret_file is None):
-            raise ValueError("needs CLIENT_SECRET or CLIENT_SECRET_FILE, one of them")
+            raise _VariableError("CLIENT_SECRET or …_FILE is required, one of them")
         self.secret()
         return self
 
@@ -116,9 +130,10 @@ def _secret(name: str, value: SecretStr | None, path: Path | None) -> str:
         try:
             secret = path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as exc:
-            raise ValueError(f"{name}_FILE can't be read: {path}: {type(exc).__name__}") from exc
+            told = f"{name}_FILE can't be read: {path}: {type(exc).__name__}"
+            raise _VariableError(told) from exc
     if not secret:
-        raise ValueError(f"{name} is empty")
+        raise _VariableError(f"{name}{'_FILE' if path else ''} is empty")
     return secret
 
 
@@ -252,9 +267,10 @@ class Settings(BaseSettings):
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=_PORT_MAX), BeforeValidator(_no_service_link)] = 8080
-    accounts: Mapping[Annotated[str, AfterValidator(_alias)], AccountSettings] = Field(
-        default_factory=dict
-    )
+    accounts: Annotated[
+        Mapping[Annotated[str, AfterValidator(_alias)], AccountSettings],
+        BeforeValidator(_no_alias_twice),
+    ] = Field(default_factory=dict)
     auth: Literal["required", "off"] = "required"
     consumers: Mapping[ConsumerName, ConsumerSettings] = Field(default_factory=dict)
     consumers_file: Path | None = None
@@ -280,7 +296,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _readable_cursor_secret(self) -> "Settings":
         if self.cursor_secret is not None and self.cursor_secret_file is not None:
-            raise ValueError("CURSOR_SECRET and CURSOR_SECRET_FILE exclude each other")
+            raise _VariableError("CURSOR_SECRET and …_FILE exclude each other")
         self.cursor_key()
         return self
 
@@ -311,8 +327,7 @@ def load(**overrides: object) -> Settings:
         raise SettingsError("\n".join(_sentence(error) for error in exc.errors())) from None
     except UnparsableError as exc:
         # Its own words name the field in quotes, and its cause quotes the value.
-        field = str(exc).split('"')[1].upper()
-        raise SettingsError(f"{PREFIX}{field} is no variable; those below it are") from None
+        raise SettingsError(_no_section(PREFIX + str(exc).split('"')[1].upper())) from None
 
 
 def _sentence(error: ErrorDetails) -> str:
@@ -323,9 +338,15 @@ def _sentence(error: ErrorDetails) -> str:
         return f"{variable} is not a setting"
     if error["type"] == "missing":
         return f"{variable} is required"
-    if not location:
-        return PREFIX + reason
+    if error["type"] in {"dict_type", "model_type"}:
+        return _no_section(variable)
+    if isinstance(error.get("ctx", {}).get("error"), _VariableError):
+        return f"{variable}__{reason}" if location else PREFIX + reason
     return f"{variable}: {reason}"
+
+
+def _no_section(variable: str) -> str:
+    return f"{variable} is no JSON object; set what is below it instead, {variable}__…"
 
 
 def strangers(names: Iterable[str] | None = None) -> dict[str, str | None]:

@@ -19,7 +19,8 @@ worker_processes 1; daemon off; master_process off; pid {folder}/pid;
 error_log {folder}/error.log crit;
 events {{ worker_connections 4096; }}
 http {{
-  log_format line escape=json '{{"request":"$request","status":$status,"cache":"$upstream_cache_status"}}';
+  log_format line escape=json
+    '{{"request":"$request","status":$status,"cache":"$upstream_cache_status"}}';
   access_log {folder}/access.log line buffer=64k flush=1s;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/temp; fastcgi_temp_path {folder}/f;
   uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;

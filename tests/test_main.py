@@ -2,7 +2,6 @@
 
 import asyncio
 
-import anyio
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -11,7 +10,7 @@ from structlog.testing import capture_logs
 from app.main import create_app, create_platforms
 from app.settings import Settings
 from tests.support.platform import FakeTime
-from tests.support.serving import built, configured, get, network, running
+from tests.support.serving import built, configured, get, idle, network, running
 from tests.support.upstream import FakeUpstream
 
 
@@ -29,7 +28,7 @@ async def test_closes(app: FastAPI, upstream: FakeUpstream) -> None:
     upstream.gate.clear()
     async with running(app) as client:
         waiting = asyncio.create_task(client.get("/v1/tasks"))
-        await anyio.wait_all_tasks_blocked()
+        await idle()
     answer = await waiting
 
     assert (answer.status_code, answer.json()["code"]) == (503, "upstream-unavailable")

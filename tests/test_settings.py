@@ -12,6 +12,7 @@ EU2 = {
     "TASKGATE_ACCOUNTS__EU2__CLIENT_ID": "client",
     "TASKGATE_ACCOUNTS__EU2__CLIENT_SECRET": CANARY,
 }
+NO_SECTION = "TASKGATE_CACHE is no JSON object; set what is below it instead, TASKGATE_CACHE__…"
 
 
 @pytest.fixture(autouse=True)
@@ -109,17 +110,20 @@ def test_wrong_value(env: pytest.MonkeyPatch, variable: str, value: str) -> None
             CANARY,
             "TASKGATE_ACCOUNTS__EU2__SECRET is not a setting",
         ),
-        ("TASKGATE_CACHE", CANARY, "TASKGATE_CACHE is no variable; those below it are"),
+        ("TASKGATE_CACHE", CANARY, NO_SECTION),
+        ("TASKGATE_CACHE", "1", NO_SECTION),
+        ("TASKGATE_ACCOUNTS", "[]", NO_SECTION.replace("CACHE", "ACCOUNTS")),
+        ("TASKGATE_ACCOUNTS__EU2", "x", NO_SECTION.replace("CACHE", "ACCOUNTS__EU2")),
         ("TASKGATE_ACCOUNTS__US__URL", "https://h", "TASKGATE_ACCOUNTS__US__CLIENT_ID is required"),
         (
             "TASKGATE_ACCOUNTS__EU2__CLIENT_SECRET",
             "",
-            "TASKGATE_ACCOUNTS__EU2: CLIENT_SECRET is empty",
+            "TASKGATE_ACCOUNTS__EU2__CLIENT_SECRET is empty",
         ),
         (
             "TASKGATE_ACCOUNTS__EU2__CLIENT_SECRET_FILE",
             "/dev/null",
-            "TASKGATE_ACCOUNTS__EU2: needs CLIENT_SECRET or CLIENT_SECRET_FILE, one of them",
+            "TASKGATE_ACCOUNTS__EU2__CLIENT_SECRET or …_FILE is required, one of them",
         ),
         ("TASKGATE_CURSOR_SECRET", "", "TASKGATE_CURSOR_SECRET is empty"),
         ("TASKGATE_TLS_KEY", "key.pem", "TASKGATE_TLS_CERT and TLS_KEY need each other"),
@@ -176,7 +180,8 @@ def test_no_secret_at_all(env: pytest.MonkeyPatch) -> None:
     """An account without a secret is refused."""
     env.delenv("TASKGATE_ACCOUNTS__EU2__CLIENT_SECRET")
 
-    assert "needs CLIENT_SECRET or CLIENT_SECRET_FILE" in refusal()
+    told = "TASKGATE_ACCOUNTS__EU2__CLIENT_SECRET or …_FILE is required, one of them"
+    assert refusal() == told
 
 
 def test_several_errors(env: pytest.MonkeyPatch) -> None:
@@ -253,6 +258,26 @@ def test_alias_ignores_case(monkeypatch: pytest.MonkeyPatch, alias: str) -> None
     assert list(load().accounts) == ["eu2"]
 
 
+ACCOUNT = '{"url": "https://h", "client_id": "client", "client_secret": "canary-7f3a"}'
+
+
+def test_accounts_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Accounts may come as one JSON object; their aliases are lower case inside, too."""
+    monkeypatch.setenv("TASKGATE_ACCOUNTS", f'{{"EU2": {ACCOUNT}}}')
+
+    assert list(load().accounts) == ["eu2"]
+
+
+@pytest.mark.parametrize(
+    "accounts", [f'{{"EU2": {ACCOUNT}, "eu2": {ACCOUNT}}}', f'{{"US": {ACCOUNT}, "Us": {{}}}}']
+)
+def test_alias_twice(monkeypatch: pytest.MonkeyPatch, accounts: str) -> None:
+    """Aliases that differ in case alone are refused: one account would hide the other."""
+    monkeypatch.setenv("TASKGATE_ACCOUNTS", accounts)
+
+    assert "is there twice, for case does not count" in refusal()
+
+
 @pytest.mark.parametrize("alias", ["EU.2", "É", "A" * 33, "EU_2"])
 def test_refused_alias(monkeypatch: pytest.MonkeyPatch, alias: str) -> None:
     """An alias is 1 to 32 of letters, digits and hyphens: it is part of every id."""
@@ -281,7 +306,7 @@ def test_secret_file(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
     [
         (None, "CLIENT_SECRET_FILE can't be read: secret: FileNotFoundError"),
         (b"\xff\xfe", "CLIENT_SECRET_FILE can't be read: secret: UnicodeDecodeError"),
-        (b" \n", "CLIENT_SECRET is empty"),
+        (b" \n", "CLIENT_SECRET_FILE is empty"),
     ],
     ids=["missing", "no text", "empty"],
 )
@@ -292,7 +317,7 @@ def test_unusable_secret_file(env: pytest.MonkeyPatch, content: bytes | None, to
     if content is not None:
         Path("secret").write_bytes(content)
 
-    assert refusal() == f"TASKGATE_ACCOUNTS__EU2: {told}"
+    assert refusal() == f"TASKGATE_ACCOUNTS__EU2__{told}"
 
 
 def test_cursor_secret(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -306,7 +331,7 @@ def test_cursor_secret(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
     env.delenv("TASKGATE_CURSOR_SECRET_FILE")
 
     assert (from_file, load().cursor_key()) == (b"from-file", b"from-variable")
-    assert both == "TASKGATE_CURSOR_SECRET and CURSOR_SECRET_FILE exclude each other"
+    assert both == "TASKGATE_CURSOR_SECRET and …_FILE exclude each other"
 
 
 @pytest.mark.usefixtures("env")

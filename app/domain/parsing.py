@@ -9,7 +9,7 @@ from typing import Any, cast
 from app.domain import moments
 from app.domain.parameters import PARAMETERS, Parameter, ValueFaultError
 from app.domain.query import IDS_MAX, LIMIT_DEFAULT, SORT_FIELDS, TOKEN_FIELDS, TaskQuery, Window
-from app.domain.status import GROUPS
+from app.domain.status import GROUPS, STATUSES
 from app.domain.task import InstantField
 from app.errors import (
     ConflictingParametersError,
@@ -147,13 +147,17 @@ def _sorted(given: dict[str, list[Any]], name: str) -> tuple[str, ...]:
 
 
 def _statuses(given: dict[str, list[Any]]) -> tuple[str, ...] | None:
-    """Status and status_group are ANDed like any two parameters, and both are sets of statuses."""
+    """Status and status_group are ANDed like any two parameters, and both are sets of statuses.
+
+    All statuses at once are no filter: whatever is not known today is answered as `unknown`.
+    """
     asked: list[set[str]] = []
     if "status" in given:
         asked.append(set(given["status"]))
     if "status_group" in given:
         asked.append({status for group in given["status_group"] for status in GROUPS[group]})
-    return tuple(sorted(set.intersection(*asked))) if asked else None
+    wanted = set(STATUSES).intersection(*asked)
+    return tuple(sorted(wanted)) if len(wanted) < len(STATUSES) else None
 
 
 def _windows(

@@ -9,17 +9,21 @@ from app.platform.wire import WireFault, WireFaultContext, WireSource
 
 _NO_CONTEXT = WireFaultContext()
 
+# A text is read this far to tell faults apart; agents print whole logs into some.
+_READ_MAX = 1024
+
 # What differs between two machines with one fault, longest forms first: quoted names, UUIDs,
-# mail addresses, Windows and UNC paths, POSIX paths, hexadecimal and decimal numbers.
+# mail addresses, Windows and UNC paths, POSIX paths, hexadecimal and decimal numbers. A repetition
+# that may end in nothing is bounded or starts once a run: no text takes quadratic time.
 _PARTICULARS = re.compile(
-    r"""(?<!\w)'.*?'(?!\w) | "[^"]*" | “[^”]*” | «[^»]*»
+    r"""(?<!\w)'.{0,255}?'(?!\w) | "[^"]{0,255}" | “[^”]{0,255}” | «[^»]{0,255}»
     | \b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b
-    | [\w.+-]+@[\w.-]+
+    | (?<![\w.+-])[\w.+-]{1,64}@[\w.-]+
     | (?:\b[a-zA-Z]:|\\)[\\/][^\s'",;]*
     | (?<![\w/])/[^\s'",;]+
-    | \b0[xX][0-9a-fA-F]+\b
-    | \b(?=[0-9a-fA-F]*\d)[0-9a-fA-F]{8,}\b
-    | \d+(?:[.,]\d+)*
+    | \b0[xX][0-9a-fA-F]++\b
+    | \b(?=[a-fA-F]*+\d)[0-9a-fA-F]{8,}+\b
+    | \d++(?:[.,]\d++)*+
     """,
     re.VERBOSE,
 )
@@ -47,7 +51,7 @@ def fault(wire: WireFault) -> Fault | None:
         cause=cause,
         effect=effect,
         kb_code=kb_code,
-        fingerprint=_fingerprint(domain, code, message or None),
+        fingerprint=_fingerprint(domain, code, (message or "")[:_READ_MAX]),
     )
 
 
@@ -61,8 +65,8 @@ def _deepest_text(source: WireSource | None) -> str | None:
 
 
 @lru_cache(maxsize=1024)
-def _fingerprint(domain: str | None, code: str | None, message: str | None) -> str:
+def _fingerprint(domain: str | None, code: str | None, message: str) -> str:
     """Return 16 hex digits; cached because one fault comes from forty machines."""
-    general = " ".join(_PARTICULARS.sub("*", message or "").lower().split())
+    general = " ".join(_PARTICULARS.sub("*", message).lower().split())
     told = "\n".join((domain or "", code or "", general))
     return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()

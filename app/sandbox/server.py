@@ -24,7 +24,6 @@ class SandboxServer:
         config = uvicorn.Config(
             app,
             log_config=None,
-            log_level="critical",
             access_log=False,
             lifespan="off",
         )

@@ -12,8 +12,9 @@ from structlog.typing import EventDict, Processor
 LogFormat = Literal["auto", "json", "console"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
-# Their own levels: httpx writes a line per call with the full address, uvicorn one per request.
-_QUIET = {"httpx": logging.WARNING, "httpcore": logging.WARNING, "asyncio": logging.WARNING}
+# Their own levels: httpx writes a line per call with the full address, uvicorn tells of its start
+# and end, which our own lines do.
+_QUIET = ("asyncio", "httpcore", "httpx", "uvicorn.error")
 
 
 def configure_logging(*, fmt: LogFormat, level: LogLevel) -> None:
@@ -76,5 +77,5 @@ def _adopt_stdlib(
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
     logging.getLogger("uvicorn.access").disabled = True
-    for name, quiet in _QUIET.items():
-        logging.getLogger(name).setLevel(max(quiet, threshold))
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(logging.WARNING, threshold))

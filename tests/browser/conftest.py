@@ -25,7 +25,7 @@ ARGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Headless Chromium; without it a test is skipped, but fails where CI promises one."""
     if not CHROMIUM.exists():
@@ -41,7 +41,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def address() -> Iterator[str]:
     """The address of a server on a free loopback port that serves the edge with sandbox data."""
     config = uvicorn.Config(edge(sandbox=True).app, log_config=None, access_log=False)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from app.domain.parsing import Asked, parse, refuse_all
 from app.domain.query import Age, TaskQuery, Window
-from app.domain.status import STATUSES
+from app.domain.status import GROUPS, STATUSES
 from app.errors import (
     ConflictingParametersError,
     InvalidParameterError,
@@ -141,9 +141,14 @@ def test_everything_asked() -> None:
             id="both",
         ),
         pytest.param([("status", "failed"), ("status_group", "success")], (), id="contradiction"),
+        pytest.param([("status", ",".join(STATUSES))], None, id="every status"),
+        pytest.param([("status_group", ",".join(GROUPS))], None, id="every group"),
+        pytest.param(
+            [("status", "failed"), ("status_group", ",".join(GROUPS))], ("failed",), id="no group"
+        ),
     ],
 )
-def test_status_and_group(pairs: Pairs, statuses: tuple[str, ...]) -> None:
+def test_status_and_group(pairs: Pairs, statuses: tuple[str, ...] | None) -> None:
     """Groups are sets of statuses, and different parameters are ANDed, down to nothing."""
     assert parse(pairs).query.statuses == statuses
 

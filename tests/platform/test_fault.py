@@ -80,6 +80,8 @@ def test_silence() -> None:
         pytest.param("2 activities failed", "17 activities  failed", id="number, spaces"),
         pytest.param("Mailbox anna@bakery.example", "Mailbox bob@other.test", id="address"),
         pytest.param("ACCESS denied", "Access denied", id="case"),
+        pytest.param("Mailbox " + "a" * 64 + "@x.test", "Mailbox b@y.test", id="longest address"),
+        pytest.param(f"Plan '{'a b' * 85}' is gone", "Plan 'A' is gone", id="longest name"),
     ],
 )
 def test_same_fault(one: str, other: str) -> None:
@@ -101,3 +103,15 @@ def test_other_fault(other: dict[str, Any]) -> None:
 
     assert len(first) == 16
     assert told(**other).fingerprint != first
+
+
+@pytest.mark.parametrize(
+    "run",
+    ["a", " 'a", '"', "“a", "«", "a.", "a@", "0x", "1,", "C:", "/", "\\", "0a", "00000000-"],
+)
+def test_endless_text(run: str) -> None:
+    """Texts are told apart by their first 1,024 characters, so that none takes long to read."""
+    text = (run * 1024)[:1024]
+
+    assert told(reason=text + run * 20_000).fingerprint == told(reason=text).fingerprint
+    assert told(reason=text + "?").fingerprint == told(reason=text).fingerprint

@@ -3,11 +3,10 @@
 import asyncio
 from typing import Any
 
-import anyio
 import pytest
 
 from tests.support.platform import FakeTime
-from tests.support.serving import ids, serving, walk
+from tests.support.serving import idle, ids, serving, walk
 from tests.support.upstream import FakeUpstream, a_task
 
 ALIASES = ("au1", "eu2", "us5")
@@ -26,7 +25,7 @@ def three() -> dict[str, FakeUpstream]:
 
 
 @pytest.mark.parametrize("sort", ["created_at", "-created_at"])
-@pytest.mark.parametrize("limit", [2, 7, 1000])
+@pytest.mark.parametrize("limit", [2, 1000])
 async def test_interleaved(time: FakeTime, limit: int, sort: str) -> None:
     """A walk over three accounts has every task once: by time, then number, then account."""
     platforms = three()
@@ -42,7 +41,7 @@ async def test_interleaved(time: FakeTime, limit: int, sort: str) -> None:
 
 
 @pytest.mark.parametrize("sort", ["created_at", "-created_at"])
-@pytest.mark.parametrize("limit", [2, 3, 7])
+@pytest.mark.parametrize("limit", [2, 5])
 async def test_unreadable(time: FakeTime, limit: int, sort: str) -> None:
     """Unreadable items of several accounts come once each, wherever the walk stands."""
     platforms = three()
@@ -68,7 +67,7 @@ async def test_order_of_answers(time: FakeTime) -> None:
         async with serving(platforms, time) as client:
             asked = asyncio.create_task(client.get("/v1/tasks?limit=1000"))
             for alias in order:
-                await anyio.wait_all_tasks_blocked()
+                await idle()
                 platforms[alias].gate.set()
             bodies.append((await asked).content)
 

@@ -37,7 +37,7 @@ async def test_living_platform(time: FakeTime, sort: str) -> None:
     """A walk returns what existed at its start once, in order, while tasks come and change."""
     sandbox = create_sandbox(clock=time.clock)
     start_ns = int(time.clock() * 1e9)
-    since_ns = start_ns - 24 * 3600 * 10**9
+    since_ns = start_ns - 12 * 3600 * 10**9
     existed = {
         f"eu2.{row['id']}"
         for row in sandbox.state.dataset.task_rows(start_ns)
@@ -53,7 +53,7 @@ async def test_living_platform(time: FakeTime, sort: str) -> None:
         pages = await walk(client, f"/v1/tasks?{query}", time=time, step_s=20)
 
     walked = ids(*pages)
-    assert len(existed) > 100
+    assert len(existed) > 70
     assert len(walked) == len(set(walked))
     assert existed <= set(walked)
     created = [item["created_at"] for page in pages for item in page["items"]]

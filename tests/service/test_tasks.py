@@ -3,14 +3,14 @@
 import asyncio
 import json
 
-import anyio
 import httpx
 import pytest
 from fastapi import FastAPI
 from starlette.types import Message
+from structlog.testing import capture_logs
 
 from tests.support.platform import FakeTime
-from tests.support.serving import get
+from tests.support.serving import get, idle
 from tests.support.upstream import FakeUpstream, a_task
 
 RUNNING = {"state": "started", "result": None, "completedAt": None}
@@ -34,10 +34,11 @@ async def bare_get(app: FastAPI, path: str) -> tuple[dict[bytes, bytes], bytes]:
 async def test_thousand_callers(app: FastAPI, upstream: FakeUpstream) -> None:
     """A thousand callers on a cold key cost one upstream call and get equal bytes and ETag."""
     upstream.gate.clear()
-    async with asyncio.TaskGroup() as group:
-        asked = [group.create_task(bare_get(app, "/v1/tasks")) for _ in range(1000)]
-        await anyio.wait_all_tasks_blocked()
-        upstream.gate.set()
+    with capture_logs():
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(bare_get(app, "/v1/tasks")) for _ in range(1000)]
+            await idle()
+            upstream.gate.set()
 
     answers = [each.result() for each in asked]
     assert upstream.calls("/tasks") == 1
@@ -51,11 +52,11 @@ async def test_first_caller_leaves(client: httpx.AsyncClient, upstream: FakeUpst
     """The first caller's disconnect harms nobody who waits with it."""
     upstream.gate.clear()
     first = asyncio.create_task(client.get("/v1/tasks"))
-    await anyio.wait_all_tasks_blocked()
+    await idle()
     others = [asyncio.create_task(client.get("/v1/tasks")) for _ in range(3)]
-    await anyio.wait_all_tasks_blocked()
+    await idle()
     first.cancel()
-    await anyio.wait_all_tasks_blocked()
+    await idle()
     upstream.gate.set()
     answers = await asyncio.gather(*others)
 
@@ -70,7 +71,7 @@ async def test_failure_shared(client: httpx.AsyncClient, upstream: FakeUpstream)
     upstream.fail_next(429, path="/tasks")
     async with asyncio.TaskGroup() as group:
         asked = [group.create_task(client.get("/v1/tasks")) for _ in range(10)]
-        await anyio.wait_all_tasks_blocked()
+        await idle()
         upstream.gate.set()
 
     assert {each.result().status_code for each in asked} == {503}

@@ -1,5 +1,6 @@
 """The whole service over fake platforms: one network by host name, one clock, one client."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -129,3 +130,9 @@ async def walk(
 def ids(*pages: Mapping[str, Any]) -> list[str]:
     """Return the ids on `pages`, in order."""
     return [item["id"] for page in pages for item in page["items"]]
+
+
+async def idle() -> None:
+    """Give everyone turns enough to come to the gate that they will wait at."""
+    for _ in range(100):
+        await asyncio.sleep(0)

@@ -94,21 +94,21 @@ def test_level(capsys: Capture) -> None:
 def test_libraries(capsys: Capture) -> None:
     """The libraries' lines have our form and say where they come from."""
     configure_logging(fmt="json", level="info")
-    logging.getLogger("uvicorn.error").info("Started server process [%d]", 7)
+    logging.getLogger("uvicorn.error").warning("Invalid HTTP request from %d", 7)
 
     (line,) = _lines(capsys)
-    assert (line["event"], line["logger"]) == ("Started server process [7]", "uvicorn.error")
+    assert (line["event"], line["logger"]) == ("Invalid HTTP request from 7", "uvicorn.error")
 
 
 def test_libraries_on_console(capsys: Capture) -> None:
     """On a console the libraries' lines are for people too."""
     configure_logging(fmt="console", level="info")
-    logging.getLogger("uvicorn.error").info("Started")
+    logging.getLogger("uvicorn.error").warning("Odd")
 
-    assert "Started" in capsys.readouterr().out
+    assert "Odd" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["uvicorn.access", "httpx"])
+@pytest.mark.parametrize("name", ["uvicorn.access", "uvicorn.error", "httpx"])
 def test_silenced(capsys: Capture, name: str) -> None:
     """Lines that would repeat ours, or tell whole addresses, are not written."""
     configure_logging(fmt="json", level="info")
