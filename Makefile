@@ -10,7 +10,7 @@ UV := $(or $(shell uv --version >/dev/null 2>&1 && command -v uv),.uv/bin/uv)
 RUN := $(UV) run --frozen
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test openapi bench image chart sync
+.PHONY: help demo check test openapi bench sbom image chart sync
 .NOTPARALLEL:
 
 help:  ## list the targets
@@ -25,6 +25,7 @@ check: sync  ## every check and test but the image's
 	$(RUN) mypy
 	$(UV) lock --check
 	$(RUN) hadolint Dockerfile
+	git ls-files -z | xargs -0 $(RUN) detect-secrets-hook --baseline .secrets.baseline
 	$(MAKE) test
 	$(RUN) pytest -m machine --ignore=tests/image
 
@@ -39,6 +40,10 @@ bench: sync  ## measure; bench/README.md tells how to read the figures
 	$(RUN) python bench/normalise.py
 	$(RUN) python bench/hits.py
 	$(RUN) python bench/stampede.py
+	$(RUN) python bench/auth.py
+
+sbom: sync  ## write sbom.json, what is shipped, as CycloneDX
+	$(UV) export --frozen --no-dev --no-emit-project --format cyclonedx1.5 -o sbom.json --quiet
 
 image: sync  ## build the image, run it hardened, check its promises; needs root and podman
 	$(RUN) pytest tests/image
