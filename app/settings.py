@@ -303,9 +303,9 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _whole_tls(self) -> "Settings":
         if (self.tls_cert is None) != (self.tls_key is None):
-            raise ValueError("TLS_CERT and TLS_KEY need each other")
+            raise _VariableError("TLS_CERT and TLS_KEY need each other")
         if self.tls_client_ca is not None and self.tls_cert is None:
-            raise ValueError("TLS_CLIENT_CA needs TLS_CERT and TLS_KEY")
+            raise _VariableError("TLS_CLIENT_CA needs TLS_CERT and TLS_KEY")
         return self
 
     def cursor_key(self) -> bytes | None:

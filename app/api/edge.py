@@ -55,7 +55,7 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        secure = scope["scheme"] == "https"
+        secure = scope.get("scheme") == "https"
         late: list[Callable[[], Iterable[tuple[bytes, bytes]]]] = []
         scope[LATE_HEADERS] = late
 

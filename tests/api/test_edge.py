@@ -9,8 +9,10 @@ import httpx
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from app.api.consumers import Everybody
 from app.api.edge import BODY_BYTES_MAX, BodyLimit, Cors, FullHouse, Hosts, SecurityHeaders
 from app.errors import ContentTooLargeError, OverloadedError
+from app.service.scope import ANYBODY
 from tests.support.platform import FakeTime
 from tests.support.serving import serving
 from tests.support.upstream import FakeUpstream
@@ -213,7 +215,7 @@ async def test_lifespan() -> None:
     reader = Reader()
     for layer in (
         SecurityHeaders(reader), Cors(reader, origins=[]), Hosts(reader, hosts=[]),
-        FullHouse(reader), BodyLimit(reader),
+        FullHouse(reader), BodyLimit(reader), Everybody(reader, consumer=ANYBODY),
     ):  # fmt: skip
         await layer({"type": "lifespan"}, _chunks(0), _nothing)
 
