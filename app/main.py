@@ -19,7 +19,7 @@ import random
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 import httpx
@@ -102,7 +102,7 @@ def create_app(
         accounts=list(settings.accounts),
         fanout=Fanout(platforms, book, deadline_s=settings.upstream.answer_deadline_s, clock=clock),
         cache=cache,
-        cursors=CursorCodec(settings.cursor_key() or secrets.token_bytes(32)),
+        cursors=CursorCodec(_cursor_key(settings)),
         lifetimes=Lifetimes(
             unfinished_s=settings.cache.ttl_unfinished_s,
             finished_s=settings.cache.ttl_finished_s,
@@ -217,6 +217,19 @@ def create_platforms(
         )
         for alias, account in settings.accounts.items()
     }
+
+
+def _cursor_key(settings: Settings) -> Callable[[], bytes]:
+    """Return what tells the secret of cursors; a file that can't be read leaves the last one."""
+    last = settings.cursor_key() or secrets.token_bytes(32)
+
+    def key() -> bytes:
+        nonlocal last
+        with suppress(ValueError):
+            last = settings.cursor_key() or last
+        return last
+
+    return key
 
 
 def _listener(metrics: Metrics) -> Callable[[Event], None]:

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -115,7 +116,7 @@ class AccountSettings(_Section):
         return self
 
     def secret(self) -> str:
-        """Return the client secret as it is now: a file is read again at each call.
+        """Return the client secret as it is now: a file that changed is read again.
 
         Raises:
             ValueError: the file can't be read, or the secret is empty.
@@ -128,7 +129,8 @@ def _secret(name: str, value: SecretStr | None, path: Path | None) -> str:
         secret = value.get_secret_value() if value else ""
     else:
         try:
-            secret = path.read_text(encoding="utf-8").strip()
+            found = path.stat()
+            secret = _content(path, (found.st_mtime_ns, found.st_size, found.st_ino))
         except (OSError, UnicodeDecodeError) as exc:
             told = f"{name}_FILE can't be read: {path}: {type(exc).__name__}"
             raise _VariableError(told) from exc
@@ -228,6 +230,13 @@ class OidcSettings(_Section):
     consumer_claim: Annotated[str, Field(min_length=1)] = "azp"
 
 
+@lru_cache(maxsize=64)
+def _content(path: Path, version: tuple[int, ...]) -> str:
+    """Return a file's text; another `version` (time, size, inode) reads it again."""
+    del version
+    return path.read_text(encoding="utf-8").strip()
+
+
 class CacheSettings(_Section):
     """How much is kept and for how long; contract section 6."""
 
@@ -309,7 +318,11 @@ class Settings(BaseSettings):
         return self
 
     def cursor_key(self) -> bytes | None:
-        """Return the secret that signs cursors, or None when each process makes its own."""
+        """Return the secret that signs cursors as it is now; None: each process makes its own.
+
+        Raises:
+            ValueError: as `AccountSettings.secret`.
+        """
         if self.cursor_secret is None and self.cursor_secret_file is None:
             return None
         return _secret("CURSOR_SECRET", self.cursor_secret, self.cursor_secret_file).encode()

@@ -1,6 +1,7 @@
 """The composition root: what is drawn in its docstring is what is built."""
 
 import asyncio
+from pathlib import Path
 
 import httpx
 import pytest
@@ -110,6 +111,24 @@ async def test_cursor_secret(
         answer = await client.get(made)
 
     assert answer.status_code == status
+
+
+async def test_cursor_secret_rotates(
+    settings: Settings, time: FakeTime, upstream: FakeUpstream, tmp_path: Path
+) -> None:
+    """A changed file changes the secret without a restart; one that vanished changes nothing."""
+    path = tmp_path / "secret"
+    path.write_text("first")
+    filed = settings.model_copy(update={"cursor_secret_file": path})
+    async with running(built(filed, network({"eu2": upstream}), time)) as client:
+        made = (await get(client, "/v1/tasks?limit=5"))["page"]["next"]
+        path.unlink()
+        kept = await client.get(made)
+        path.write_text("the second")
+        ended = await client.get(made)
+
+    assert (kept.status_code, ended.status_code) == (200, 400)
+    assert ended.json()["code"] == "cursor-malformed"
 
 
 async def test_platforms(settings: Settings) -> None:

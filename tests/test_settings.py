@@ -288,7 +288,7 @@ def test_refused_alias(monkeypatch: pytest.MonkeyPatch, alias: str) -> None:
 
 
 def test_secret_file(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A secret's file is read at each use, without the line's end, so rotation needs no restart."""
+    """A secret's file is read when it changed, without its line's end: no restart to rotate."""
     path = tmp_path / "secret"
     path.write_text("first\n")
     env.delenv("TASKGATE_ACCOUNTS__EU2__CLIENT_SECRET")
@@ -332,6 +332,19 @@ def test_cursor_secret(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
     assert (from_file, load().cursor_key()) == (b"from-file", b"from-variable")
     assert both == "TASKGATE_CURSOR_SECRET and …_FILE exclude each other"
+
+
+def test_cursor_secret_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The cursors' file is read again when another replaces it, be they alike in size."""
+    path = tmp_path / "key"
+    path.write_text("first")
+    monkeypatch.setenv("TASKGATE_CURSOR_SECRET_FILE", str(path))
+    found = load()
+    first = found.cursor_key()
+    (tmp_path / "new").write_text("other")
+    (tmp_path / "new").replace(path)
+
+    assert (first, found.cursor_key()) == (b"first", b"other")
 
 
 @pytest.mark.usefixtures("env")

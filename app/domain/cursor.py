@@ -8,6 +8,7 @@ import binascii
 import hashlib
 import hmac
 import zlib
+from collections.abc import Callable
 
 import msgspec
 
@@ -21,10 +22,13 @@ _decoder = msgspec.json.Decoder(TaskQuery)
 
 
 class CursorCodec:
-    """Writes and reads cursors: base64url without padding (RFC 4648 section 5), signed."""
+    """Writes and reads cursors: base64url without padding (RFC 4648 section 5), signed.
 
-    def __init__(self, secret: bytes) -> None:
-        self._key = hashlib.sha256(b"taskgate cursor" + secret).digest()
+    `secret` is called for each cursor: when it changes, the cursors made before are malformed.
+    """
+
+    def __init__(self, secret: Callable[[], bytes]) -> None:
+        self._secret = secret
 
     def write(self, query: TaskQuery) -> str:
         """Return the cursor of the page that `query` asks for."""
@@ -55,7 +59,8 @@ class CursorCodec:
             raise _malformed() from None
 
     def _mac(self, payload: bytes) -> bytes:
-        return hmac.new(self._key, payload, hashlib.sha256).digest()[:_MAC_BYTES]
+        key = hashlib.sha256(b"taskgate cursor" + self._secret()).digest()
+        return hmac.new(key, payload, hashlib.sha256).digest()[:_MAC_BYTES]
 
 
 def _malformed() -> CursorMalformedError:

@@ -16,7 +16,7 @@ from app.domain.query import IDS_MAX, TOKEN_FIELDS, Age, Position, TaskQuery, Wi
 from app.domain.task import InstantField
 from app.errors import CursorMalformedError
 
-CODEC = CursorCodec(b"secret")
+CODEC = CursorCodec(lambda: b"secret")
 QUERY = TaskQuery(
     accounts=("eu2",),
     statuses=("failed",),
@@ -58,7 +58,7 @@ class OtherRelease(CursorCodec):
         return base64.urlsafe_b64encode(self._mac(payload) + payload).rstrip(b"=").decode()
 
 
-OTHER = OtherRelease(b"secret")
+OTHER = OtherRelease(lambda: b"secret")
 
 
 @settings(max_examples=40, deadline=None)
@@ -73,7 +73,7 @@ def test_round_trip(query: TaskQuery) -> None:
 
 def test_same_text() -> None:
     """The same query is the same text on every replica that has the secret."""
-    assert CursorCodec(b"secret").write(QUERY) == CURSOR
+    assert CursorCodec(lambda: b"secret").write(QUERY) == CURSOR
 
 
 @settings(max_examples=100, deadline=None)
@@ -122,7 +122,18 @@ def test_second_spelling(text: str) -> None:
 def test_other_secret() -> None:
     """A cursor signed with another secret is refused."""
     with pytest.raises(CursorMalformedError, match="not made by this service, or was changed"):
-        CursorCodec(b"other").read(CURSOR)
+        CursorCodec(lambda: b"other").read(CURSOR)
+
+
+def test_changed_secret() -> None:
+    """A secret that changes ends the cursors made before; when it returns, so do they."""
+    secrets = iter([b"old", b"new", b"old"])
+    codec = CursorCodec(lambda: next(secrets))
+    cursor = codec.write(QUERY)
+
+    with pytest.raises(CursorMalformedError):
+        codec.read(cursor)
+    assert codec.read(cursor) == QUERY
 
 
 @pytest.mark.parametrize(
