@@ -10,7 +10,7 @@ UV := $(or $(shell uv --version >/dev/null 2>&1 && command -v uv),.uv/bin/uv)
 RUN := $(UV) run --frozen
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test openapi bench sbom image chart sync
+.PHONY: help demo check test openapi bench chaos sbom image chart sync
 .NOTPARALLEL:
 
 help:  ## list the targets
@@ -32,7 +32,8 @@ check: sync  ## every check and test but the image's
 test: sync  ## unit tests, every branch covered
 	$(RUN) pytest -n 2 -m "not machine" --cov
 
-openapi: sync  ## write openapi/openapi.json from the code
+openapi: sync  ## write openapi/openapi.json and its examples from the code
+	$(RUN) python -m tests.openapi.recording
 	$(RUN) taskgate openapi > openapi/openapi.json.new
 	mv openapi/openapi.json.new openapi/openapi.json
 
@@ -41,9 +42,13 @@ bench: sync  ## measure; bench/README.md tells how to read the figures
 	$(RUN) python bench/hits.py
 	$(RUN) python bench/stampede.py
 	$(RUN) python bench/auth.py
+	$(RUN) python bench/bad_days.py
 
 sbom: sync  ## write sbom.json, what is shipped, as CycloneDX
 	$(UV) export --frozen --no-dev --no-emit-project --format cyclonedx1.5 -o sbom.json --quiet
+
+chaos: sync  ## a full minute of every fault in turn between load and the sandbox
+	$(RUN) pytest -s tests/test_chaos.py --chaos-seconds 60
 
 image: sync  ## build the image, run it hardened, check its promises; needs root and podman
 	$(RUN) pytest tests/image

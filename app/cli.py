@@ -287,7 +287,7 @@ async def _check_account(platform: PlatformClient) -> None:
     async with aclosing(pages):
         async for page in pages:
             for reading in page.readings:
-                task = reading.task
+                task = reading.item
                 print(f"  newest task: {task.id}, {task.status}, created {task.created_at}")
                 return
     print("  no task is visible: has the client the role of a viewer in the tenant?")

@@ -12,9 +12,11 @@ ServiceError
 │   ├── UnauthenticatedError         401
 │   ├── ScopeDeniedError             403
 │   ├── TaskNotFoundError            404
+│   ├── ActivityNotFoundError        404
 │   ├── AccountNotFoundError         404
 │   ├── RouteNotFoundError           404
 │   ├── MethodNotAllowedError        405
+│   ├── NotAcceptableError           406
 │   ├── AmbiguousIdError             409
 │   ├── ContentTooLargeError         413
 │   ├── UriTooLongError              414
@@ -27,6 +29,7 @@ ServiceError
 │   ├── UpstreamThrottledError       503
 │   ├── UpstreamUnavailableError     503
 │   └── UpstreamTimeoutError         504
+├── NotCachedError                   504  nothing kept, and no call was wanted
 ├── OverloadedError                  503  more waits here than can be served in time
 └── InternalError                    500  ours
 
@@ -155,6 +158,12 @@ class TaskNotFoundError(RequestError):
     slug, status, title = "task-not-found", 404, "Task not found"
 
 
+class ActivityNotFoundError(RequestError):
+    """No activity has this id in any account that you may see; a task's id may name none."""
+
+    slug, status, title = "activity-not-found", 404, "Activity not found"
+
+
 class AccountNotFoundError(RequestError):
     """No account has this alias; `/v1/accounts` lists those that exist."""
 
@@ -175,6 +184,12 @@ class MethodNotAllowedError(RequestError):
     def __init__(self, detail: str, *, allow: str) -> None:
         super().__init__(detail)
         self.allow = allow
+
+
+class NotAcceptableError(RequestError):
+    """No form of the answer is one that you accept; see your `Accept-Encoding`."""
+
+    slug, status, title = "not-acceptable", 406, "Not acceptable"
 
 
 class AmbiguousIdError(RequestError):
@@ -249,6 +264,12 @@ class UpstreamTimeoutError(UpstreamError):
     """The platform did not answer within the time that one answer may take."""
 
     slug, status, title = "upstream-timeout", 504, "The platform is too slow"
+
+
+class NotCachedError(ServiceError):
+    """You asked for a kept answer only, and none that is kept will do; ask without that wish."""
+
+    slug, status, title = "not-cached", 504, "Not cached"
 
 
 class OverloadedError(ServiceError):

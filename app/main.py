@@ -5,12 +5,14 @@
     request ─ proxies ─ SecurityHeaders ─ Cors                                    app.api.edge
       └ RequestId ─ RequestLine ─ ErrorNet ─ TargetLimit ─ HeadAsGet              app.api.middleware
       └ Hosts ─ FullHouse ─ BodyLimit                                             app.api.edge
-      └ Authentication → Consumer                                                 app.api.consumers
+      └ Authentication → Caller                                                   app.api.consumers
+      └ LeaveWithCaller                                                           app.api.leaving
       └ route → parse → TaskQuery                                            app.api, app.domain
           └ TaskService → Cache ── kept ─────────────────────────────────┐   app.service, app.cache
                             └ one detached flight per key                │
                                 └ Fanout → PlatformClient (each account) │   app.platform
-                                    └ token → retry → httpx → platform   │
+                                    └ gate → token → retry → breaker     │
+                                        └ httpx → platform               │
                                   readings → cut, filter → merge → encode┴→ bytes, ETag → response
 """
 
@@ -20,6 +22,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from urllib.parse import urlsplit
 
 import httpx
@@ -28,31 +31,55 @@ from fastapi import FastAPI
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app import __version__
-from app.api import accounts, docs, document, health, middleware, problem_pages, problems, tasks
+from app.api import (
+    accounts,
+    activities,
+    docs,
+    document,
+    health,
+    middleware,
+    problem_pages,
+    problems,
+    tasks,
+)
 from app.api.consumers import Authentication, Everybody, Guard
 from app.api.edge import BodyLimit, Cors, FullHouse, Hosts, SecurityHeaders
 from app.api.freshness import Renderer
 from app.api.health import Readiness
 from app.api.jwt import FetchError, TokenVerifier
+from app.api.leaving import LeaveWithCaller
 from app.api.limits import FailureLimiter, Limiter
 from app.api.roster import Roster
+from app.cache.answers import Clocks
 from app.cache.cache import Cache
 from app.domain.cursor import CursorCodec
+from app.domain.filters import KnownTenants
 from app.platform.client import PlatformClient
 from app.platform.events import (
+    BreakerMoved,
+    CallEvent,
+    ChangeEvent,
     Event,
+    GateClosed,
+    RetryForgone,
     RetryScheduled,
     TokenRefreshed,
-    TokenRefreshFailed,
+    TurnRefused,
+    TurnTaken,
     UpstreamCalled,
 )
+from app.platform.fair import Share
 from app.platform.issuer import IssuerDocuments
+from app.platform.stack import Bounds
 from app.service.accounts import AccountBook
+from app.service.codings import Codings
 from app.service.encode import Answer
 from app.service.fanout import Fanout
+from app.service.items import House, ItemService, Lifetimes
+from app.service.nouns import ACTIVITIES
 from app.service.scope import ANYBODY
-from app.service.tasks import Lifetimes, TaskService
-from app.settings import Settings
+from app.service.tasks import TaskService
+from app.settings import Settings, UpstreamSettings
 from app.telemetry import calls
 from app.telemetry.metrics import Metrics
 
@@ -60,6 +87,10 @@ _log = structlog.get_logger()
 
 Clock = Callable[[], float]
 SYSTEM_CLOCK: Clock = time.time  # noqa: TID251  # here it is handed down from
+# Where the system has it, a clock that a suspended machine does not stop: what is kept ages on.
+SYSTEM_MONOTONIC: Clock = partial(
+    time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+)
 
 
 def create_app(
@@ -68,7 +99,7 @@ def create_app(
     sandbox: bool = False,
     transport: httpx.AsyncBaseTransport | None = None,
     clock: Clock = SYSTEM_CLOCK,
-    monotonic: Clock = time.monotonic,
+    monotonic: Clock = SYSTEM_MONOTONIC,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     rand: Callable[[], float] = random.random,
 ) -> FastAPI:
@@ -81,8 +112,12 @@ def create_app(
     """
     cache = Cache[Answer](
         max_bytes=settings.cache.max_bytes,
-        failure_ttl_s=settings.cache.ttl_error_s,
-        not_found_ttl_s=settings.cache.ttl_not_found_s,
+        clocks=Clocks(
+            failure_ttl_s=settings.cache.ttl_error_s,
+            not_found_ttl_s=settings.cache.ttl_not_found_s,
+            stale_while_revalidate_s=settings.cache.stale_while_revalidate_s,
+            stale_if_error_s=settings.cache.stale_if_error_s,
+        ),
         monotonic=monotonic,
         rand=rand,
     )
@@ -98,8 +133,8 @@ def create_app(
     )
     hosts = {alias: urlsplit(account.url).netloc for alias, account in settings.accounts.items()}
     book = AccountBook(hosts, sandbox=sandbox)
-    service = TaskService(
-        accounts=list(settings.accounts),
+    house = House(
+        accounts=tuple(sorted(settings.accounts)),
         fanout=Fanout(platforms, book, deadline_s=settings.upstream.answer_deadline_s, clock=clock),
         cache=cache,
         cursors=CursorCodec(_cursor_key(settings)),
@@ -110,6 +145,7 @@ def create_app(
         ),
         scan_pages_max=settings.upstream.scan_pages_max,
         clock=clock,
+        tenants=KnownTenants(),
     )
     readiness = Readiness(degraded=lambda: book.degraded)
     issuer = IssuerDocuments(failed=FetchError, transport=transport)
@@ -136,7 +172,13 @@ def create_app(
     )
     app.state.readiness = readiness
     app.state.metrics = metrics
-    app.include_router(tasks.router(service, Renderer(monotonic)))
+    renderer = Renderer(
+        codings=Codings(cache),
+        deadline_s=settings.upstream.answer_deadline_s,
+        monotonic=monotonic,
+    )
+    app.include_router(tasks.router(TaskService(house), renderer))
+    app.include_router(activities.router(ItemService(ACTIVITIES, house), renderer))
     app.include_router(accounts.router(book))
     app.include_router(health.router(readiness=readiness, registry=metrics.registry))
     app.include_router(problem_pages.router())
@@ -145,6 +187,7 @@ def create_app(
         app.include_router(docs.router(app, sandbox=sandbox))
     problems.install(app)
     # Starlette puts each middleware outside those added before it.
+    app.add_middleware(LeaveWithCaller)
     if settings.auth == "off":
         app.add_middleware(Everybody, consumer=ANYBODY)
     else:
@@ -195,8 +238,12 @@ def create_platforms(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     rand: Callable[[], float] = random.random,
     listen: Callable[[Event], None] = lambda _: None,
+    whose: Callable[[], Share] = Share,
 ) -> dict[str, PlatformClient]:
-    """Return a client for each account, by alias."""
+    """Return a client for each account, by alias.
+
+    `whose` says for which consumer a call is made, at the time it is made.
+    """
     return {
         alias: PlatformClient(
             account=alias,
@@ -205,8 +252,7 @@ def create_platforms(
             secret=account.secret,
             tenant=str(account.tenant) if account.tenant else None,
             transport=transport,
-            timeout_s=settings.upstream.timeout_s,
-            deadline_s=settings.upstream.answer_deadline_s,
+            bounds=_bounds(settings.upstream),
             page_size_max=settings.upstream.page_size_max,
             clock=clock,
             monotonic=monotonic,
@@ -214,9 +260,22 @@ def create_platforms(
             rand=rand,
             listen=listen,
             version=__version__,
+            whose=whose,
         )
         for alias, account in settings.accounts.items()
     }
+
+
+def _bounds(upstream: UpstreamSettings) -> Bounds:
+    return Bounds(
+        timeout_s=upstream.timeout_s,
+        deadline_s=upstream.answer_deadline_s,
+        concurrency=upstream.concurrency,
+        rate=upstream.rate,
+        body_max_bytes=upstream.body_max_bytes,
+        ca_file=upstream.ca_file,
+        proxy=upstream.proxy.get_secret_value() if upstream.proxy else None,
+    )
 
 
 def _cursor_key(settings: Settings) -> Callable[[], bytes]:
@@ -236,37 +295,63 @@ def _listener(metrics: Metrics) -> Callable[[Event], None]:
     """Return what turns the platform side's facts into figures and log lines."""
 
     def listen(event: Event) -> None:
-        match event:
-            case UpstreamCalled():
-                calls.note()
-                metrics.upstream_called(
-                    account=event.account,
-                    endpoint=event.endpoint,
-                    outcome=event.outcome,
-                    seconds=event.seconds,
-                )
-            case RetryScheduled():
-                metrics.retry_scheduled(account=event.account, endpoint=event.endpoint)
-                _log.warning(
-                    "retry_scheduled",
-                    account=event.account,
-                    endpoint=event.endpoint,
-                    attempt=event.attempt,
-                    outcome=event.outcome,
-                    wait_s=round(event.wait_s, 3),
-                )
-            case TokenRefreshed():
-                metrics.token_refreshed(account=event.account, lifetime_s=event.lifetime_s)
-                _log.info("token_refreshed", account=event.account, generation=event.generation)
-            case TokenRefreshFailed():
-                metrics.token_refresh_failed(account=event.account)
-                _log.warning("token_refresh_failed", account=event.account, reason=event.reason)
-            case _:  # mypy knows that ItemsRead is what is left
-                metrics.items_read(
-                    account=event.account,
-                    count=event.count,
-                    dropped=event.dropped,
-                    anomalies=event.anomalies,
-                )
+        if isinstance(event, ChangeEvent):
+            _hear_change(event, metrics)
+        else:
+            _hear_call(event, metrics)
 
     return listen
+
+
+def _hear_call(event: CallEvent, metrics: Metrics) -> None:
+    """Count what happens with every call; only what stands out has a line."""
+    match event:
+        case UpstreamCalled():
+            calls.note()
+            metrics.upstream_called(
+                account=event.account,
+                endpoint=event.endpoint,
+                outcome=event.outcome,
+                seconds=event.seconds,
+            )
+        case RetryScheduled():
+            metrics.retry_scheduled(account=event.account, endpoint=event.endpoint)
+            _log.warning(
+                "retry_scheduled",
+                account=event.account,
+                endpoint=event.endpoint,
+                attempt=event.attempt,
+                outcome=event.outcome,
+                wait_s=round(event.wait_s, 3),
+            )
+        case RetryForgone():
+            metrics.retry_forgone(account=event.account, endpoint=event.endpoint)
+        case TurnTaken():
+            metrics.turn_taken(account=event.account, waited_s=event.waited_s)
+        case TurnRefused():
+            metrics.turn_refused(account=event.account, reason=event.reason)
+        case _:  # mypy knows that ItemsRead is what is left
+            metrics.items_read(
+                account=event.account,
+                count=event.count,
+                dropped=event.dropped,
+                anomalies=event.anomalies,
+            )
+
+
+def _hear_change(event: ChangeEvent, metrics: Metrics) -> None:
+    """Count and log changes of state."""
+    match event:
+        case GateClosed():
+            metrics.gate_closed(account=event.account)
+            _log.warning("gate_closed", account=event.account, seconds=round(event.seconds, 3))
+        case BreakerMoved():
+            facts = {"account": event.account, "part": event.part, "state": event.state}
+            metrics.breaker_moved(**facts)
+            _log.warning("breaker_moved", **facts)
+        case TokenRefreshed():
+            metrics.token_refreshed(account=event.account, lifetime_s=event.lifetime_s)
+            _log.info("token_refreshed", account=event.account, generation=event.generation)
+        case _:  # mypy knows that TokenRefreshFailed is what is left
+            metrics.token_refresh_failed(account=event.account)
+            _log.warning("token_refresh_failed", account=event.account, reason=event.reason)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import ssl
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
@@ -31,10 +32,12 @@ _URL = re.compile(
 )
 _CONSUMER = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_RATE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)/s", re.ASCII)
+_CONSUMER_RATE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)/s", re.ASCII)
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", re.ASCII)
 _HOST = re.compile(r"[a-z0-9.-]+|\[[0-9a-f:]+\]", re.ASCII)
 _PORT_MAX = 65_535
+_RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)(?:/s)?", re.ASCII)
+_PROXY = re.compile(r"https?://(?:[^\s/@]+@)?([\w.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?/?", re.ASCII)
 # What Kubernetes puts into every pod for a Service called `taskgate` or `taskgate-…`.
 _SERVICE_LINK = re.compile(r"_(SERVICE_HOST|SERVICE_PORT|PORT_\d+_(TCP|UDP|SCTP))(_[A-Z0-9_]+)?")
 
@@ -186,7 +189,7 @@ def _network(text: str) -> str:
 
 
 def _rate(text: str) -> str:
-    match = _RATE.fullmatch(text)
+    match = _CONSUMER_RATE.fullmatch(text)
     if match is None or not float(match[1]):
         raise ValueError("must be a number a second, such as 50/s")
     return text
@@ -246,15 +249,49 @@ class CacheSettings(_Section):
     ttl_item_finished_s: Annotated[float, Field(ge=1, le=604_800)] = 3600
     ttl_not_found_s: Annotated[float, Field(ge=0, le=3600)] = 5
     ttl_error_s: Annotated[float, Field(ge=0, le=60)] = 2
+    stale_while_revalidate_s: Annotated[float, Field(ge=0, le=3600)] = 30
+    stale_if_error_s: Annotated[float, Field(ge=0, le=86_400)] = 600
+
+
+def _per_second(value: Any) -> Any:
+    match = _RATE.fullmatch(str(value).strip())
+    if match is None:
+        raise ValueError("must be calls per second, such as 20/s")
+    return match[1]
+
+
+def _certificates(path: Path) -> Path:
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as exc:
+        raise ValueError(
+            f"must be a file of PEM certificates: {path}: {type(exc).__name__}"
+        ) from exc
+    return path
+
+
+def _proxy(secret: SecretStr) -> SecretStr:
+    # The value is never repeated: it may hold credentials.
+    if not _PROXY.fullmatch(secret.get_secret_value()):
+        raise ValueError("must be a proxy's URL such as http://proxy.internal:3128")
+    return secret
+
+
+Rate = Annotated[float, BeforeValidator(_per_second), Field(gt=0, le=10_000)]
 
 
 class UpstreamSettings(_Section):
-    """How the platform is asked, for each account."""
+    """How the platform is asked, for each account; `rate` is calls per second."""
 
+    concurrency: Annotated[int, Field(ge=1, le=256)] = 8
+    rate: Rate = Field(default="20/s", validate_default=True)
     timeout_s: Annotated[float, Field(gt=0, le=600)] = 60
     deadline_s: Annotated[float, Field(gt=0, le=900)] | None = None
     page_size_max: Annotated[int, Field(ge=1, le=10_000)] = 1000
     scan_pages_max: Annotated[int, Field(ge=1, le=1000)] = 10
+    body_max_bytes: Annotated[int, Field(ge=65_536, le=1_073_741_824)] = 67_108_864
+    ca_file: Annotated[Path, AfterValidator(_certificates)] | None = None
+    proxy: Annotated[SecretStr, AfterValidator(_proxy)] | None = None
 
     @property
     def answer_deadline_s(self) -> float:

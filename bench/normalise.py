@@ -66,7 +66,7 @@ def sandbox(lod: str | None) -> bytes:
 
 def normalise(body: bytes) -> None:
     readings, _ = read_page(body, "eu2")
-    msgspec.json.encode([reading.task for reading in readings])
+    msgspec.json.encode([reading.item for reading in readings])
 
 
 def decode_and_normalise(body: bytes) -> None:

@@ -271,7 +271,7 @@ def test_check_wrong_secret(capsys: Capture, account: pytest.MonkeyPatch) -> Non
     assert main(["check"]) == 1
 
     told = capsys.readouterr()
-    assert "refused the credentials of this account" in told.out
+    assert "knows no client with these credentials" in told.out
     assert "TASKGATE_ACCOUNTS__EU2__CLIENT_SECRET" in told.out
     assert "1 of 1 accounts failed" in told.out
     assert CANARY not in told.out + told.err
@@ -285,12 +285,12 @@ def test_check_unreachable(capsys: Capture, account: pytest.MonkeyPatch) -> None
         account.setenv("TASKGATE_ACCOUNTS__DOWN__URL", f"http://127.0.0.1:{port}")
         account.setenv("TASKGATE_ACCOUNTS__DOWN__CLIENT_ID", "client")
         account.setenv("TASKGATE_ACCOUNTS__DOWN__CLIENT_SECRET", CANARY)
-        account.setenv("TASKGATE_UPSTREAM__DEADLINE_S", "0.5")
+        account.setenv("TASKGATE_UPSTREAM__DEADLINE_S", "1.5")
 
         assert main(["check"]) == 1
 
     told = capsys.readouterr().out
-    assert "upstream-unavailable: The platform could not be reached." in told
+    assert "upstream-unavailable: The platform's host refuses the connection." in told
     assert "newest task: eu2." in told
 
 

@@ -119,7 +119,17 @@ def test_errors_table() -> None:
 
 def figures() -> Mapping[str, str]:
     """Return our series and their kinds, as `/metrics` shows them."""
-    cache = SimpleNamespace(bytes=0, entries=0, hits=0, misses=0, collapsed=0, evictions=0)
+    cache = SimpleNamespace(
+        bytes=0,
+        entries=0,
+        hits=0,
+        misses=0,
+        collapsed=0,
+        evictions=0,
+        stale=0,
+        refreshes=0,
+        stale_if_error=0,
+    )
     metrics = Metrics(version="1", monotonic=lambda: 0.0, cache_figures=lambda: cache)
     suffixes = {"counter": "_total", "info": "_info"}
     return {

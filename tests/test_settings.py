@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import trustme
 
 from app.settings import AccountSettings, SettingsError, is_loopback, load, strangers
 
@@ -70,6 +71,13 @@ def test_defaults() -> None:
         ("TASKGATE_UPSTREAM__TIMEOUT_S", "0"),
         ("TASKGATE_UPSTREAM__DEADLINE_S", "inf"),
         ("TASKGATE_UPSTREAM__PAGE_SIZE_MAX", "0"),
+        ("TASKGATE_UPSTREAM__CONCURRENCY", "0"),
+        ("TASKGATE_UPSTREAM__RATE", "0/s"),
+        ("TASKGATE_UPSTREAM__RATE", "20/m"),
+        ("TASKGATE_UPSTREAM__BODY_MAX_BYTES", "1"),
+        ("TASKGATE_UPSTREAM__CA_FILE", "/nowhere.pem"),
+        ("TASKGATE_UPSTREAM__CA_FILE", "/dev/null"),
+        ("TASKGATE_UPSTREAM__PROXY", "proxy:3128"),
         ("TASKGATE_UPSTREAM__SCAN_PAGES_MAX", "1001"),
         ("TASKGATE_ACCOUNTS__EU2__URL", "eu2-cloud.acronis.com"),
         ("TASKGATE_ACCOUNTS__EU2__CLIENT_ID", ""),
@@ -427,3 +435,37 @@ def test_strangers_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TASKGATE_PROT", "1")
 
     assert strangers()["TASKGATE_PROT"] == "TASKGATE_PORT"
+
+
+@pytest.mark.parametrize(("text", "rate"), [("20/s", 20.0), ("0.5/s", 0.5), ("7", 7.0)])
+def test_rate(env: pytest.MonkeyPatch, text: str, rate: float) -> None:
+    """A rate is calls per second."""
+    env.setenv("TASKGATE_UPSTREAM__RATE", text)
+
+    assert load().upstream.rate == rate
+
+
+def test_proxy(env: pytest.MonkeyPatch) -> None:
+    """A proxy may need credentials, which are not shown."""
+    env.setenv("TASKGATE_UPSTREAM__PROXY", f"http://user:{CANARY}@proxy.internal:3128")
+    found = load()
+
+    assert found.upstream.proxy is not None
+    assert found.upstream.proxy.get_secret_value().endswith("@proxy.internal:3128")
+    assert CANARY not in repr(found)
+
+
+def test_refused_proxy_is_not_shown(env: pytest.MonkeyPatch) -> None:
+    """A proxy that is wrong is not repeated in the sentence."""
+    env.setenv("TASKGATE_UPSTREAM__PROXY", f"socks5://user:{CANARY}@proxy.internal")
+
+    assert CANARY not in refusal()
+
+
+def test_ca_file(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A file with certificates is taken."""
+    path = tmp_path / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(path)
+    env.setenv("TASKGATE_UPSTREAM__CA_FILE", str(path))
+
+    assert load().upstream.ca_file == path

@@ -1,20 +1,27 @@
 """The OpenAPI document: FastAPI's routes, msgspec's schemas, the domain's table of parameters."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
+from importlib import resources
 from typing import Any
 
 import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from app.api import operations, specimens
+from app.api.middleware import TARGET_BYTES_MAX
 from app.api.problems import MEDIA_TYPE, Problem
-from app.domain.parameters import PARAMETERS, Parameter
+from app.domain.activity import Activity
+from app.domain.parameter import Parameter
+from app.domain.parameters import Table
+from app.domain.query import IDS_MAX
 from app.domain.task import Task
 from app.errors import (
     ContentTooLargeError,
     HeadersTooLargeError,
     InternalError,
+    NotCachedError,
     OverloadedError,
     RateLimitedError,
     RequestError,
@@ -25,40 +32,68 @@ from app.errors import (
     UriTooLongError,
 )
 from app.service.accounts import AccountList
-from app.service.encode import TaskList
+from app.service.encode import ActivityList, TaskList
 
-DESCRIPTION = """\
-Taskgate holds the credentials of one or more Acronis accounts, asks the platform for tasks once
-however many callers ask, and answers with normalized tasks. **A failure of the platform never
-looks like an empty, healthy answer.**
-
-* **Lists** have `items`, `page` and `meta`; every documented key is always there, `null` when
-  unknown. Ids are strings, times RFC 3339 in UTC, durations milliseconds.
-* **Walks** follow `page.next` until it is `null`; cursors are opaque.
-* **Freshness**: `meta.data_as_of` says when the platform was asked; `Age`, `Cache-Control`, `ETag`
-  and `Cache-Status` say how the answer was kept.
-* **Errors** are `application/problem+json` (RFC 9457); each kind has a page below
-  [/problems](/problems).
-"""
 _TAGS = (
     {"name": "tasks", "description": "Backups, scans, restores, plan changes: what became of them"},
+    {"name": "activities", "description": "The steps of tasks"},
     {"name": "accounts", "description": "Where the tasks come from"},
-    {"name": "operation", "description": "Probes and figures"},
+    {"name": "operation", "description": "Probes and figures; no key is asked for"},
 )
-_BODIES: tuple[type[msgspec.Struct], ...] = (TaskList, Task, AccountList, Problem)
+_KEYS = (
+    "An installation with `TASKGATE_AUTH=off`, as the sandbox is unless told otherwise, asks for "
+    "none."
+)
+_SCHEMES = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": f"The consumer's key in `Authorization: Bearer <key>`. {_KEYS}",
+    },
+    "apiKey": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": f"The same key in a header of its own. {_KEYS}",
+    },
+}
+_BODIES: tuple[type[msgspec.Struct], ...] = (
+    TaskList,
+    Task,
+    ActivityList,
+    Activity,
+    AccountList,
+    Problem,
+)
 _REF = "#/components/schemas/{name}"
-_HEADERS = {
-    "Age": "Seconds since the answer was made.",
-    "Cache-Control": "How long it stays fresh.",
-    "Cache-Status": "How it came: `hit`, or `fwd=miss`, `collapsed` with others (RFC 9211).",
-    "ETag": "Send it as `If-None-Match`; an unchanged answer is 304.",
-    "X-Request-Id": "Yours when you sent a sane one; it stands in our log.",
+# Each value of a repeated parameter takes four bytes of the target or more, such as `&a=b`.
+_VALUES_MAX = TARGET_BYTES_MAX // 4
+# One or more values between commas, none empty; `\,` is a comma inside a value.
+_LISTED = r"^(?:[^,\\]|\\,|\\(?!,))+(?:,(?:[^,\\]|\\,|\\(?!,))+)*$"
+_TEXT_MAX = 1024
+# RFC 9111 section 1.2.2 asks no reader to bear more.
+_SECONDS = {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}
+_HEADERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "Age": ("Seconds since the answer was made.", _SECONDS),
+    "Cache-Control": ("How long it stays fresh.", {"type": "string", "maxLength": _TEXT_MAX}),
+    "Cache-Status": (
+        "How it came: `hit`, or `fwd` and why; a `ttl` below 0 is stale (RFC 9211).",
+        {"type": "string", "maxLength": _TEXT_MAX},
+    ),
+    "ETag": (
+        "Send it as `If-None-Match`; an unchanged answer is 304.",
+        {"type": "string", "pattern": '^"[^"]+"$', "maxLength": _TEXT_MAX},
+    ),
+    "X-Request-Id": (
+        "Yours when you sent a sane one; it stands in our log.",
+        {"type": "string", "pattern": "^[A-Za-z0-9._-]+$", "maxLength": 128},
+    ),
 }
 
 
-def parameters() -> list[dict[str, Any]]:
-    """Describe the parameters of a list."""
-    return [_parameter(parameter) for parameter in PARAMETERS.values()]
+def parameters(*tables: Table) -> list[dict[str, Any]]:
+    """Describe the parameters of a route."""
+    return [_parameter(each) for table in tables for each in table.by_name.values()]
 
 
 def answers(
@@ -70,7 +105,8 @@ def answers(
 ) -> dict[int | str, dict[str, Any]]:
     """Describe what a route answers: `body`, or any of `failures`; `kept` means it has an ETag."""
     headers = {
-        name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()
+        name: {"description": text, "schema": dict(schema)}
+        for name, (text, schema) in _HEADERS.items()
     }
     found: dict[int | str, dict[str, Any]] = {
         200: {
@@ -90,7 +126,7 @@ def leaves(kind: type[ServiceError]) -> list[type[ServiceError]]:
 
 
 REFUSALS = [kind for kind in leaves(RequestError) if kind.status == HTTPStatus.BAD_REQUEST]
-OUTAGES = leaves(UpstreamError)
+OUTAGES = [*leaves(UpstreamError), NotCachedError]
 _ANYWHERE: tuple[type[ServiceError], ...] = (
     UnauthenticatedError,
     ScopeDeniedError,
@@ -119,17 +155,21 @@ def _document(app: FastAPI) -> dict[str, Any]:
         title=app.title,
         version=app.version,
         summary="Tasks of Acronis Cyber Protect Cloud: cached, normalized, honest about failure.",
-        description=DESCRIPTION,
+        description=(resources.files("app.api") / "description.md").read_text(encoding="utf-8"),
         routes=app.routes,
         tags=list(_TAGS),
+        servers=[{"url": "/", "description": "This installation", "x-internal": True}],
+        contact={"name": "Whoever operates this installation"},
         license_info={"name": "MIT", "identifier": "MIT"},
     )
-    for operations in document["paths"].values():
-        for operation in operations.values():
-            # Mistakes in parameters are our 400; FastAPI documents a 422 that never comes.
-            operation["responses"].pop("422", None)
-    _, components = msgspec.json.schema_components(_BODIES, ref_template=_REF)
-    document["components"] = {"schemas": components}
+    _, schemas = msgspec.json.schema_components(_BODIES, ref_template=_REF)
+    document["components"] = {
+        "schemas": schemas,
+        "examples": specimens.of_problems(leaves(ServiceError)),
+        "securitySchemes": _SCHEMES,
+    }
+    document["security"] = [{name: []} for name in _SCHEMES]
+    operations.finish(document, app.routes, anywhere=_failures(_ANYWHERE))
     return document
 
 
@@ -140,7 +180,12 @@ def _failures(kinds: Iterable[type[ServiceError]]) -> dict[int | str, dict[str, 
     return {
         status: {
             "description": "; ".join(f"`{kind.slug}`: {kind.title}" for kind in same) + ".",
-            "content": {MEDIA_TYPE: {"schema": _ref(Problem)}},
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": _ref(Problem),
+                    "examples": {kind.slug: specimens.reference(kind) for kind in same},
+                }
+            },
         }
         for status, same in sorted(by_status.items())
     }
@@ -152,12 +197,20 @@ def _ref(kind: type[msgspec.Struct]) -> dict[str, str]:
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
     schema = dict(parameter.schema)
+    # In the schema: an example beside it would be filled in by *Try it out*, for every parameter.
+    if parameter.example:
+        integer = schema.get("type") == "integer"
+        schema["examples"] = [int(parameter.example) if integer else parameter.example]
     documented: dict[str, Any] = {
         "name": parameter.name,
         "in": "query",
         "description": parameter.about,
-        "schema": {"type": "array", "items": schema} if parameter.many else schema,
+        "schema": schema,
     }
-    if parameter.example:
-        schema["examples"] = [parameter.example]
+    if parameter.many:
+        if "enum" not in schema:
+            schema.setdefault("pattern", _LISTED)
+        most = IDS_MAX if parameter.name == "id" else _VALUES_MAX
+        documented["schema"] = {"type": "array", "items": schema, "maxItems": most}
+        documented |= {"style": "form", "explode": True}
     return documented

@@ -1,57 +1,129 @@
-"""What was found → response: Cache-Control, Age, ETag and 304, Cache-Status, Link."""
+"""What was found → response: coding, ETag and 304, Cache-Control, Age, Cache-Status, Link."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
+from math import floor
+from typing import Any
 
 from fastapi import Request, Response
+from starlette.types import Scope
 
+from app.api.directives import read_wish
+from app.api.negotiation import IDENTITY, choose
 from app.api.problems import render
-from app.service.encode import Delivery
+from app.service.codings import Codings
+from app.service.encode import Body, Delivery, Wanted
+from app.telemetry import calls
 
 VARY = "Accept, Accept-Encoding, Authorization, Origin, X-API-Key"
 _ETAG = re.compile(r'(?:W/)?("[^"]*")')
+_READ = (b"accept-encoding", b"cache-control", b"if-none-match", b"x-request-timeout-ms")
 
 
 class Renderer:
-    """Turns what the service found into a response; `monotonic` is the cache's clock."""
+    """Asks on behalf of a request, as fresh as it wishes, and turns what was found into a response.
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    `monotonic` is the cache's clock; nobody waits longer than `deadline_s`.
+    """
+
+    def __init__(
+        self, *, codings: Codings, deadline_s: float, monotonic: Callable[[], float]
+    ) -> None:
+        self._codings = codings
+        self._deadline_s = deadline_s
         self._monotonic = monotonic
 
-    def render(self, found: Delivery, request: Request) -> Response:
-        """Return the answer, a 304, or the problem that stands in its place."""
-        request.state.cache = found.how
+    async def answer(
+        self,
+        request: Request,
+        ask: Callable[[Wanted], Awaitable[Delivery]],
+        *,
+        twins: Mapping[str, Any],
+    ) -> Response:
+        """Return the answer, a 304, or the problem that stands in its place.
+
+        Raises:
+            ServiceError: a header can't be read, or `ask` raised it.
+        """
+        began = self._monotonic()
+        scope = request.scope
+        sent = _sent(scope)
+        wanted = read_wish(
+            sent.get(b"cache-control", ""),
+            sent.get(b"x-request-timeout-ms", ""),
+            twins,
+            deadline_s=self._deadline_s,
+        )
+        made = calls.begin()
+        try:
+            found = await ask(wanted)
+        finally:
+            scope["state"]["upstream_calls"] = made.number
         now = self._monotonic()
+        scope["state"]["cache"] = found.how
         headers = {
             "Age": str(int(found.age_s(now))),
             "Cache-Status": _cache_status(found, now),
+            "Server-Timing": f"cache;desc={found.how};dur={(now - began) * 1000:.3f}",
             "Vary": VARY,
         }
         if found.kept.error is not None:
-            response = render(found.kept.error, request.scope)
+            response = render(found.kept.error, scope)
             response.headers.update(headers)
             return response
+        return await self._body(found, sent, headers, now)
+
+    async def _body(
+        self, found: Delivery, sent: Mapping[bytes, str], headers: dict[str, str], now: float
+    ) -> Response:
         answer = found.unwrap()
+        body: Body = answer
+        coding = choose(sent.get(b"accept-encoding", ""), len(answer.body))
+        if coding != IDENTITY:
+            body = answer.codings.get(coding) or await self._codings.coded(found, coding)
+            headers["Content-Encoding"] = coding
         headers["Cache-Control"] = f"private, max-age={int(found.ttl_left_s(now))}"
-        headers["ETag"] = answer.etag
+        headers["ETag"] = body.etag
         if answer.next is not None:
             headers["Link"] = f'<{answer.next}>; rel="next"'
-        if _is_known(request.headers.getlist("if-none-match"), answer.etag):
+        if _is_known(sent.get(b"if-none-match", ""), body.etag):
+            # It describes a body that does not come (RFC 9110 section 15.4.5).
+            headers.pop("Content-Encoding", None)
             return Response(status_code=304, headers=headers)
-        return Response(answer.body, headers=headers, media_type="application/json")
+        return Response(body.body, headers=headers, media_type="application/json")
+
+
+def _sent(scope: Scope) -> dict[bytes, str]:
+    """Return the headers that matter here, in one pass; a repeated one is one list."""
+    sent: dict[bytes, str] = {}
+    for name, value in scope["headers"]:
+        if name in _READ:
+            text = value.decode("latin-1")
+            sent[name] = f"{sent[name]},{text}" if name in sent else text
+    return sent
 
 
 def _cache_status(found: Delivery, now: float) -> str:
-    """Say how the answer came, RFC 9211; `collapsed` is one fetch that several waited for."""
-    if found.how == "hit":
-        return f"taskgate; hit; ttl={int(found.ttl_left_s(now))}"
-    status = 200 if found.kept.error is None else found.kept.error.status
-    stored = "; stored" if found.kept.fresh_until > found.kept.stored_at else ""
-    collapsed = "; collapsed" if found.how == "collapsed" else ""
-    return f"taskgate; fwd=miss; fwd-status={status}{stored}{collapsed}"
+    """Say how the answer came, RFC 9211.
+
+    `ttl` is negative for something stale; `detail` says why that stands in for what was asked.
+    """
+    ttl = f"ttl={floor(found.ttl_s(now))}"
+    if found.forward is None:
+        return f"taskgate; hit; {ttl}"
+    status = f"taskgate; fwd={found.forward}"
+    failed = found.error or found.kept.error
+    if not found.late:
+        status += f"; fwd-status={200 if failed is None else failed.status}"
+    if found.stored:
+        status += "; stored"
+    if found.how == "collapsed":
+        status += "; collapsed"
+    if found.how == "stale":
+        status += f"; {ttl}; detail={'late' if found.late else 'stale-if-error'}"
+    return status
 
 
-def _is_known(if_none_match: list[str], etag: str) -> bool:
+def _is_known(if_none_match: str, etag: str) -> bool:
     """Say whether the caller holds this very answer, RFC 9110 section 13.1.2 (weak comparison)."""
-    lists = ",".join(if_none_match)
-    return lists.strip() == "*" or etag in _ETAG.findall(lists)
+    return if_none_match.strip() == "*" or etag in _ETAG.findall(if_none_match)

@@ -1,4 +1,4 @@
-"""`/v1/tasks` and `/v1/tasks/{id}`: parse, one call of the service, render."""
+"""`/v1/tasks`, `/v1/tasks/{id}` and its activities: parse, one call of the service, render."""
 
 from typing import Annotated
 
@@ -7,17 +7,22 @@ from fastapi import APIRouter, Path, Request, Response
 from app.api import document
 from app.api.document import OUTAGES
 from app.api.freshness import Renderer
-from app.domain.parsing import parse, refuse_all
+from app.api.questions import remembered
+from app.domain.parameters import TASK_ACTIVITIES_PARAMETERS, TASK_ITEM_PARAMETERS, TASK_PARAMETERS
+from app.domain.parsing import parse, parse_shape, parse_steps
 from app.domain.task import Task
+from app.domain.twins import TWINS
 from app.errors import (
     AccountNotFoundError,
     AmbiguousIdError,
+    InvalidValueError,
+    NotAcceptableError,
+    ServiceError,
     TaskNotFoundError,
     UnknownParameterError,
 )
-from app.service.encode import TaskList
+from app.service.encode import ActivityList, TaskList
 from app.service.tasks import TaskService
-from app.telemetry import calls
 
 TaskId = Annotated[
     str,
@@ -26,11 +31,22 @@ TaskId = Annotated[
         examples=["eu2.944455285181775873"],
     ),
 ]
+_ITEM_FAILURES: list[type[ServiceError]] = [
+    UnknownParameterError,
+    InvalidValueError,
+    TaskNotFoundError,
+    AmbiguousIdError,
+    NotAcceptableError,
+    *OUTAGES,
+]
 
 
 def router(service: TaskService, renderer: Renderer) -> APIRouter:
     """Serve the tasks of `service`."""
     routes = APIRouter(prefix="/v1", tags=["tasks"])
+    read_list = remembered(lambda pairs: parse(pairs, TASK_PARAMETERS))
+    read_shape = remembered(lambda pairs: parse_shape(pairs, TASK_ITEM_PARAMETERS))
+    read_steps = remembered(parse_steps)
 
     @routes.get(
         "/tasks",
@@ -38,9 +54,15 @@ def router(service: TaskService, renderer: Renderer) -> APIRouter:
         responses=document.answers(
             TaskList,
             description="One page of tasks.",
-            failures=[*document.REFUSALS, AccountNotFoundError, AmbiguousIdError, *OUTAGES],
+            failures=[
+                *document.REFUSALS,
+                AccountNotFoundError,
+                NotAcceptableError,
+                AmbiguousIdError,
+                *OUTAGES,
+            ],
         ),
-        openapi_extra={"parameters": document.parameters()},
+        openapi_extra={"parameters": document.parameters(TASK_PARAMETERS, TWINS)},
     )
     async def list_tasks(request: Request) -> Response:
         """List tasks, newest first unless `sort` says otherwise.
@@ -52,21 +74,14 @@ def router(service: TaskService, renderer: Renderer) -> APIRouter:
         When some accounts fail, the others still answer: `meta.complete` is false and the failed
         account's `problem` says why. When all fail it is an error, never an empty list.
         """
-        asked = parse(request.query_params.multi_items())
-        request.state.consumer.scope.refuse(asked.query.accounts, service.accounts)
-        made = calls.begin()
-        found = await service.list(asked)
-        request.state.upstream_calls = made.number
-        return renderer.render(found, request)
+        twins, asked = read_list(request)
+        return await renderer.answer(request, lambda how: service.list(asked, how), twins=twins)
 
     @routes.get(
         "/tasks/{id}",
         response_class=Response,
-        responses=document.answers(
-            Task,
-            description="The task.",
-            failures=[UnknownParameterError, TaskNotFoundError, AmbiguousIdError, *OUTAGES],
-        ),
+        responses=document.answers(Task, description="The task.", failures=_ITEM_FAILURES),
+        openapi_extra={"parameters": document.parameters(TASK_ITEM_PARAMETERS, TWINS)},
     )
     async def get_task(id: TaskId, request: Request) -> Response:  # noqa: A002  # the path's word
         """Return one task by its id, its bare upstream id, or its UUID.
@@ -74,10 +89,31 @@ def router(service: TaskService, renderer: Renderer) -> APIRouter:
         A bare id or UUID is looked for in every account; found in two it is 409 `ambiguous-id`
         with the candidates.
         """
-        refuse_all(request.query_params.multi_items())
-        made = calls.begin()
-        found = await service.get(id)
-        request.state.upstream_calls = made.number
-        return renderer.render(found, request)
+        twins, shape = read_shape(request)
+        return await renderer.answer(request, lambda how: service.get(id, shape, how), twins=twins)
+
+    @routes.get(
+        "/tasks/{id}/activities",
+        response_class=Response,
+        responses=document.answers(
+            ActivityList,
+            description="The steps, oldest first.",
+            failures=_ITEM_FAILURES,
+        ),
+        openapi_extra={"parameters": document.parameters(TASK_ACTIVITIES_PARAMETERS, TWINS)},
+    )
+    async def list_task_activities(
+        id: TaskId,  # noqa: A002  # the path's word
+        request: Request,
+    ) -> Response:
+        """List the steps of one task, oldest first, flat or as a tree.
+
+        In the tree a step whose parent is not there is a root, so nothing is lost. A page holds a
+        thousand steps; a task with more goes on at `page.next`, flat.
+        """
+        twins, (shape, tree) = read_steps(request)
+        return await renderer.answer(
+            request, lambda how: service.activities(id, shape, how, tree=tree), twins=twins
+        )
 
     return routes

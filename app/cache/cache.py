@@ -1,187 +1,239 @@
 """The one door: an answer kept, awaited with others, or loaded now, and which of these it was."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Hashable
-from dataclasses import dataclass
-from typing import Final, Generic, Literal, TypeVar, cast
+from dataclasses import dataclass, replace
+from typing import Final, Generic, TypeVar
 
+from app.cache.answers import (
+    CacheFigures,
+    Clocks,
+    Explained,
+    Found,
+    Kept,
+    Loaded,
+    is_missing,
+)
 from app.cache.flight import Flights, fresh_copy
+from app.cache.freshness import USUAL, Freshness, Verdict, judge, may_stand_in
 from app.cache.store import Store
-from app.errors import RequestError, ServiceError
-
-How = Literal["hit", "miss", "collapsed"]
+from app.errors import NotCachedError, RequestError, ServiceError, UpstreamTimeoutError
 
 FAILURE_BYTES: Final = 512
 """What a kept failure counts: 433 B measured for an error with a detail of 60 characters."""
 
-_NOT_FOUND: Final = 404
 _JITTER: Final = 0.1
 
 V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded(Generic[V]):
-    """What a loader returns.
-
-    `value` goes to strangers, so it is immutable; `size_bytes` is all that it holds in memory;
-    `ttl_s` of 0 shares it with those who wait now and keeps nothing.
-    """
-
-    value: V
-    size_bytes: int
-    ttl_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Kept(Generic[V]):
-    """A value or a failure with its clocks, in monotonic seconds; the two never stand together."""
-
-    value: V | None
-    error: ServiceError | None
-    stored_at: float
-    fresh_until: float
-
-
-@dataclass(frozen=True, slots=True)
-class Found(Generic[V]):
-    """What the cache has for a question, and how it came by it."""
+class _Landed(Generic[V]):
+    """What a flight brought, and whether it was kept."""
 
     kept: Kept[V]
-    how: How
-
-    def unwrap(self) -> V:
-        """Return the value.
-
-        Raises:
-            ServiceError: a failure is what was found; each call raises a copy of its own.
-        """
-        if self.kept.error is not None:
-            raise fresh_copy(self.kept.error)
-        return cast("V", self.kept.value)
-
-    def age_s(self, now: float) -> float:
-        """Return the seconds since the load ended; `now` is monotonic."""
-        return max(0.0, now - self.kept.stored_at)
-
-    def ttl_left_s(self, now: float) -> float:
-        """Return the seconds for which this is still fresh; `now` is monotonic."""
-        return max(0.0, self.kept.fresh_until - now)
-
-
-@dataclass(frozen=True, slots=True)
-class CacheFigures:
-    """What is held now; since the start, callers answered by `How`, and entries pushed out."""
-
-    entries: int
-    bytes: int
-    hits: int
-    misses: int
-    collapsed: int
-    evictions: int
+    stored: bool
 
 
 class Cache(Generic[V]):
     """Answers by question: each is loaded once, kept for its time, and shared by all who ask.
 
-    Failures with a name are answers too: kept for `failure_ttl_s`, or `not_found_ttl_s` for a 404,
-    so that a dying origin is not asked once per caller. Every TTL is spread by ±10 %, lest
-    what was loaded together ends together.
+    Failures with a name are answers too, so that a dying origin is not asked once per caller; but
+    they never end an older good answer, which is served, marked, while the origin fails. Every TTL
+    is spread by ±10 %, lest what was loaded together ends together.
     """
 
     def __init__(
         self,
         *,
         max_bytes: int,
-        failure_ttl_s: float,
-        not_found_ttl_s: float,
+        clocks: Clocks,
         monotonic: Callable[[], float],
         rand: Callable[[], float],
     ) -> None:
         self._store: Store[Kept[V]] = Store(max_bytes=max_bytes)
-        self._flights: Flights[Hashable, Kept[V]] = Flights()
-        self._failure_ttl_s = failure_ttl_s
-        self._not_found_ttl_s = not_found_ttl_s
+        self._flights: Flights[Hashable, _Landed[V]] = Flights(monotonic=monotonic)
+        self._clocks = clocks
         self._monotonic = monotonic
         self._rand = rand
-        self._answered: dict[How, int] = {"hit": 0, "miss": 0, "collapsed": 0}
+        self._figures = CacheFigures()
 
-    async def get(self, key: Hashable, load: Callable[[], Awaitable[Loaded[V]]]) -> Found[V]:
-        """Return the fresh answer to `key`, from `load` if nothing fresh is kept.
+    async def get(
+        self,
+        key: Hashable,
+        load: Callable[[], Awaitable[Loaded[V]]],
+        freshness: Freshness = USUAL,
+    ) -> Found[V]:
+        """Return the answer to `key` that satisfies `freshness`, from `load` if none is kept.
 
         `load` runs detached from the caller and for all who ask meanwhile, so it must hold nothing
         that belongs to one request. A `ServiceError` of it is found, not raised: see `unwrap`.
 
         Raises:
+            NotCachedError: nothing kept will do, and the caller wants no call.
             RequestError: `load` blames the request, otherwise than by a 404; not kept.
+            UpstreamTimeoutError: the caller's time is over, and nothing old may stand in.
             UpstreamUnavailableError: the cache closes while the caller waits.
             Exception: a bug in `load`, told to each caller; not kept.
         """
-        found = self.look(key)
-        if found is None:
+        now = self._monotonic()
+        kept = self._store.get(key)
+        if kept is not None and freshness is USUAL and now < kept.fresh_until and not kept.error:
+            # Nearly every caller: no verdict is needed to see it.
+            self._figures.hits += 1
+            return Found(kept, "hit", key=key)
+        verdict = judge(kept, freshness, self._clocks, now)
+        if verdict.serve is None:
             # No await since the look: an answer is either kept by now or its flight can be joined.
-            kept, led = await self._flights.join(key, lambda: self._fetch(key, load))
-            found = Found(kept, "miss" if led else "collapsed")
-        self._answered[found.how] += 1
-        return found
+            return await self._ask(key, load, freshness, verdict)
+        if verdict.refresh and not freshness.only_if_cached:
+            self._figures.refreshes += self._flights.begin(key, lambda: self._fetch(key, load))
+        if now < verdict.serve.fresh_until:
+            self._figures.hits += 1
+            return Found(verdict.serve, "hit", key=key)
+        self._figures.stale += 1
+        if not verdict.refresh:
+            self._figures.stale_if_error += 1
+        return Found(verdict.serve, "stale", key=key)
 
     def look(self, key: Hashable) -> Found[V] | None:
         """Return what is kept and fresh, or None; loads, waits and counts nothing."""
         kept = self._store.get(key)
-        if kept is None or self._monotonic() >= kept.fresh_until:
+        verdict = judge(kept, USUAL, self._clocks, now := self._monotonic())
+        if verdict.serve is None or now >= verdict.serve.fresh_until:
             return None
-        return Found(kept, "hit")
+        return Found(verdict.serve, "hit", key=key)
+
+    def grow(self, key: Hashable, value: V, size_bytes: int) -> None:
+        """Count `size_bytes` more for `value`, if it is still kept under `key`."""
+        kept = self._store.peek(key)
+        grown = None if kept is None else kept.grown(value, size_bytes)
+        if grown is not None:
+            self._store.put(key, grown, size_bytes=grown.size_bytes)
+
+    def purge(self, matches: Callable[[Hashable], bool], *, hard: bool = False) -> int:
+        """End the freshness of all whose key matches, and return how many were kept.
+
+        The next to ask makes a call, also while one is under way that began before; the old answer
+        may still stand in if the origin fails. `hard` forgets it. Failures are always forgotten.
+        """
+        now = self._monotonic()
+        self._flights.forget(matches)
+        keys = self._store.keys(matches)
+        for key in keys:
+            kept = self._store.peek(key)
+            good = None if hard or kept is None else kept.good
+            if good is None:
+                self._store.pop(key)
+            else:
+                self._store.put(key, good.revoke(now), size_bytes=good.size_bytes)
+        return len(keys)
+
+    def explain(self, key: Hashable, freshness: Freshness = USUAL) -> Explained:
+        """Return what is known of `key` and how `get` would answer; asks and counts nothing."""
+        now = self._monotonic()
+        kept = self._store.peek(key)
+        serve = judge(kept, freshness, self._clocks, now).serve
+        shown = serve or (kept.good if kept is not None else None)
+        failed = kept is not None and kept.outage is not None
+        return Explained(
+            how="miss" if serve is None else "hit" if now < serve.fresh_until else "stale",
+            age_s=None if shown is None else shown.age_s(now),
+            ttl_s=None if shown is None else -shown.stale_s(now),
+            size_bytes=0 if kept is None else kept.size_bytes,
+            problem=None if kept is None or kept.error is None else kept.error.slug,
+            probe_in_s=max(0.0, kept.probe_at - now) if kept is not None and failed else None,
+            in_the_air=key in self._flights,
+        )
 
     def figures(self) -> CacheFigures:
         """Return what is held and what happened so far."""
-        return CacheFigures(
-            entries=len(self._store),
-            bytes=self._store.size_bytes,
-            hits=self._answered["hit"],
-            misses=self._answered["miss"],
-            collapsed=self._answered["collapsed"],
-            evictions=self._store.evictions,
+        store = self._store
+        return replace(
+            self._figures,
+            entries=len(store),
+            bytes=store.size_bytes,
+            evictions=store.evictions,
         )
 
     async def aclose(self) -> None:
         """Cancel the loads under way and wait for their end; what is kept stays readable."""
         await self._flights.aclose()
 
-    async def _fetch(self, key: Hashable, load: Callable[[], Awaitable[Loaded[V]]]) -> Kept[V]:
+    async def _ask(
+        self,
+        key: Hashable,
+        load: Callable[[], Awaitable[Loaded[V]]],
+        wish: Freshness,
+        verdict: Verdict[V],
+    ) -> Found[V]:
+        if wish.only_if_cached:
+            raise NotCachedError("Nothing that is kept will do, and no call was wanted.")
+        old, forward = verdict.old, verdict.forward
+        soft_s = self._clocks.soft_wait_s if verdict.soft and old is not None else None
+        waits = [each for each in (wish.wait_s, soft_s) if each is not None]
+        try:
+            landed, led = await self._flights.join(
+                key,
+                lambda: self._fetch(key, load),
+                keep=not wish.no_store,
+                since=self._monotonic() - self._clocks.now_s if wish.no_cache else None,
+                wait_s=min(waits, default=None),
+            )
+        except TimeoutError:
+            if old is None or not self._still(old, wish):
+                raise UpstreamTimeoutError("No answer within the time you gave.") from None
+            self._figures.stale += 1
+            return Found(old, "stale", forward, late=True, key=key)
+        kept = landed.kept
+        if kept.outage is not None and old is not None and self._still(old, wish):
+            self._figures.stale += 1
+            self._figures.stale_if_error += 1
+            return Found(old, "stale", forward, landed.stored, error=kept.error, key=key)
+        if led:
+            self._figures.misses += 1
+        else:
+            self._figures.collapsed += 1
+        return Found(kept, "miss" if led else "collapsed", forward, landed.stored, key=key)
+
+    def _still(self, old: Kept[V], wish: Freshness) -> bool:
+        # The wait itself may have been longer than what was left of the clock.
+        return may_stand_in(old, wish, self._clocks, self._monotonic())
+
+    async def _fetch(self, key: Hashable, load: Callable[[], Awaitable[Loaded[V]]]) -> _Landed[V]:
+        clocks = self._clocks
         try:
             loaded = await load()
         except ServiceError as error:
-            ttl_s = self._failure_ttl_s
-            if error.status == _NOT_FOUND:
-                ttl_s = self._not_found_ttl_s
-            elif isinstance(error, RequestError):
+            if isinstance(error, RequestError) and not is_missing(error):
+                if self._flights.keeps(key):
+                    self._store.pop(key)  # an answer, so what it contradicts is no answer any more
                 raise
+            ttl_s = clocks.not_found_ttl_s if is_missing(error) else clocks.failure_ttl_s
             # A copy is kept: the original holds the frames, and with them the bodies, of its call.
-            return self._keep(key, None, fresh_copy(error), FAILURE_BYTES, ttl_s)
-        return self._keep(key, loaded.value, None, loaded.size_bytes, loaded.ttl_s)
+            return self._land(key, self._dated(None, fresh_copy(error), FAILURE_BYTES, ttl_s))
+        kept = self._dated(loaded.value, None, loaded.size_bytes, loaded.ttl_s)
+        return self._land(key, replace(kept, whole=loaded.whole))
 
-    def _keep(
-        self,
-        key: Hashable,
-        value: V | None,
-        error: ServiceError | None,
-        size_bytes: int,
-        ttl_s: float,
+    def _dated(
+        self, value: V | None, error: ServiceError | None, size_bytes: int, ttl_s: float
     ) -> Kept[V]:
         now = self._monotonic()
         spread = 1 - _JITTER + 2 * _JITTER * self._rand()
-        kept = Kept(value, error, stored_at=now, fresh_until=now + ttl_s * spread)
-        # In the flight's own last step, so that no moment exists in which the answer is neither in
-        # the air nor kept.
-        if ttl_s > 0 and not _abandoned():
-            self._store.put(key, kept, size_bytes=size_bytes)
-        return kept
+        return Kept(value, error, now, now + ttl_s * spread, size_bytes)
 
+    def _land(self, key: Hashable, kept: Kept[V]) -> _Landed[V]:
+        """Keep what came, before the last whole answer if it is none itself.
 
-def _abandoned() -> bool:
-    """Tell whether this flight was told to stop, whatever its load made of that.
-
-    A load that ends nevertheless may be older than what a newer flight has stored by now.
-    """
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+        The flight's own last step, so that no moment exists in which the answer is neither in the
+        air nor kept.
+        """
+        last = self._store.peek(key)
+        good = None if last is None else last.good
+        if good is not None and not kept.whole and not kept.is_missing:
+            size_bytes = kept.size_bytes + good.size_bytes
+            kept = replace(kept, behind=good, size_bytes=size_bytes)
+        if kept.outage is not None:
+            kept = replace(kept, probe_at=kept.stored_at + self._clocks.probe_s)
+        lasts = kept.fresh_until > kept.stored_at or kept.behind is not None
+        stored = lasts and self._flights.keeps(key)
+        return _Landed(kept, stored and self._store.put(key, kept, size_bytes=kept.size_bytes))

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Final, Generic, TypeVar
 
-from app.errors import UpstreamUnavailableError
+from app.errors import ServiceError, UpstreamUnavailableError
 
 _RETRY_AFTER_S: Final = 1.0
 
@@ -14,20 +14,24 @@ E = TypeVar("E", bound=BaseException)
 
 
 class _Flight(Generic[V]):
-    """One load under way and the number of callers who wait for it."""
+    """One load under way: who waits for it, and what shall become of it."""
 
-    __slots__ = ("task", "waiters")
+    __slots__ = ("began_at", "keep", "owned", "task", "waiters")
 
-    def __init__(self, task: asyncio.Task[V]) -> None:
+    def __init__(self, task: asyncio.Task[V], began_at: float) -> None:
         self.task = task
+        self.began_at = began_at
         self.waiters = 0
+        self.owned = False  # goes on without anybody who waits
+        self.keep = False  # somebody wants the answer kept
 
 
 class Flights(Generic[K, V]):
     """Loads under way, at most one per key that anybody may still join.
 
     The task of a load belongs to this object, not to the caller who happened to come first, so a
-    caller's cancellation harms nobody else; the last caller to leave cancels the load.
+    caller's cancellation harms nobody else; the last caller to leave cancels the load, unless the
+    flight is owned: begun for nobody, or left by one who had no more time and will come again.
 
     There is no lock: everything runs on one event loop, so what stands between two awaits is
     atomic. Three orders keep it right, each marked where it is held:
@@ -36,43 +40,87 @@ class Flights(Generic[K, V]):
     (3) a flight that ends gives up its key only if the key is still its own.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, monotonic: Callable[[], float]) -> None:
         self._joinable: dict[K, _Flight[V]] = {}
         # The loop itself holds tasks weakly, and abandoned flights have no key any more.
         self._tasks: set[asyncio.Task[V]] = set()
         self._closed = False
+        self._monotonic = monotonic
 
-    async def join(self, key: K, load: Callable[[], Awaitable[V]]) -> tuple[V, bool]:
+    async def join(
+        self,
+        key: K,
+        load: Callable[[], Awaitable[V]],
+        *,
+        keep: bool = True,
+        since: float | None = None,
+        wait_s: float | None = None,
+    ) -> tuple[V, bool]:
         """Return what `load` returns, and whether this caller's `load` was the one that ran.
 
-        Others wait for the same run, so `load` must hold nothing that belongs to one caller.
+        Others wait for the same run, so `load` must hold nothing that belongs to one caller. A
+        flight that began before `since` is not joined but succeeded by a new one. `keep` is told
+        to the load by `keeps`.
 
         Raises:
+            TimeoutError: `wait_s` seconds were not enough; the flight goes on.
             UpstreamUnavailableError: the load was cancelled while this caller waited (by `aclose`,
                 or from inside), or this object is closed. Nobody but a cancelled caller is handed a
                 `CancelledError`.
             Exception: whatever `load` raises, a copy for each caller, the original as its cause.
         """
         joined = self._in_the_air(key)
+        if joined is not None and since is not None and joined.began_at < since:
+            joined = None
         flight = joined or self._start(key, load)
         flight.waiters += 1  # (1)
+        flight.keep = flight.keep or keep
         try:
             # `wait` leaves the task alone when the caller is cancelled, and unlike `shield` it does
             # not raise the task's one exception object through every caller's frames.
-            await asyncio.wait((flight.task,))
+            await asyncio.wait((flight.task,), timeout=wait_s)
+            if not flight.task.done():
+                flight.owned = True
+                raise TimeoutError
         finally:
             flight.waiters -= 1
-            if not flight.waiters and not flight.task.done():
-                del self._joinable[key]  # (2)
+            if not (flight.waiters or flight.owned or flight.task.done()):
+                self._release(key, flight)  # (2)
                 flight.task.cancel()
         return _landed(flight.task), joined is None
+
+    def begin(self, key: K, load: Callable[[], Awaitable[V]]) -> bool:
+        """Start a load that nobody waits for; return False if one is in the air, or at the end."""
+        if self._closed or self._in_the_air(key) is not None:
+            return False
+        flight = self._start(key, load)
+        flight.owned = flight.keep = True
+        return True
+
+    def keeps(self, key: K) -> bool:
+        """Say whether the flight that asks this is still the one of `key`, and is to be kept.
+
+        One that was abandoned, succeeded or forgotten may be older than what is kept by now,
+        whatever it made of its cancellation.
+        """
+        flight = self._joinable.get(key)
+        return flight is not None and flight.keep and flight.task is asyncio.current_task()
+
+    def forget(self, matches: Callable[[K], bool]) -> None:
+        """Let nobody join the flights of keys that match any more; who waits goes on waiting."""
+        for key in [key for key in self._joinable if matches(key)]:
+            del self._joinable[key]
+
+    def __contains__(self, key: K) -> bool:
+        return self._in_the_air(key) is not None
 
     async def aclose(self) -> None:
         """Cancel what flies and wait until it has ended; later callers are refused."""
         self._closed = True
-        # Abandoned flights are cancelled already; a second time would cut into their cleaning up.
-        for flight in self._joinable.values():
-            flight.task.cancel()
+        for task in self._tasks:
+            # A second time would cut into the cleaning up of one that was abandoned.
+            if not task.cancelling():
+                task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _in_the_air(self, key: K) -> _Flight[V] | None:
@@ -86,17 +134,27 @@ class Flights(Generic[K, V]):
 
         def end(task: asyncio.Task[V]) -> None:
             self._tasks.discard(task)
-            if self._joinable.get(key) is flight:  # (3)
-                del self._joinable[key]
-            if not task.cancelled():
-                # Looked at here, lest asyncio complains of a failure that nobody waited for.
-                task.exception()
+            self._release(key, flight)  # (3)
+            # Looked at here, lest asyncio complains of a failure that nobody waited for.
+            error = None if task.cancelled() else task.exception()
+            if error is not None and flight.owned and not isinstance(error, ServiceError):
+                _complain(task, error)
 
-        flight = _Flight(asyncio.create_task(_run(load)))
+        flight = _Flight(asyncio.create_task(_run(load)), self._monotonic())
         flight.task.add_done_callback(end)
         self._tasks.add(flight.task)
         self._joinable[key] = flight
         return flight
+
+    def _release(self, key: K, flight: _Flight[V]) -> None:
+        if self._joinable.get(key) is flight:
+            del self._joinable[key]
+
+
+def _complain(task: asyncio.Task[V], error: BaseException) -> None:
+    """Tell the loop of a bug that may have had nobody to be told to."""
+    context = {"message": "A refresh crashed", "exception": error, "task": task}
+    task.get_loop().call_exception_handler(context)
 
 
 def fresh_copy(error: E) -> E:

@@ -1,18 +1,21 @@
-"""The in-process store, bounded in bytes: the least recently used goes first."""
+"""The in-process store, bounded in bytes: what was asked once goes first, then the least used."""
 
-from collections.abc import Hashable
+import sys
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from cachetools import LRUCache
 
-ENTRY_BYTES: Final = 1_024
-"""Counted for each entry on top of its value. Measured with tracemalloc on CPython 3.11 and
-cachetools 8.0: 325 to 422 B for the slot, the clocks and three hash tables that grow in steps;
-the rest is room for the key, a frozen query."""
+ENTRY_BYTES: Final = 640
+"""Counted for each entry on top of its value and key. Measured with tracemalloc on CPython 3.11 and
+cachetools 8.0: 390 to 580 B for the slot, the clocks and three hash tables that grow in steps."""
 
 _FAIR_SHARE: Final = 8
 """No entry may take more than this part of the bound, lest one answer push out a whole hot set."""
+
+_PROVEN_SHARE: Final = 0.8
+"""The part of the bound for what was asked again; in the rest the new must prove itself."""
 
 V = TypeVar("V")
 
@@ -27,41 +30,90 @@ def _size_bytes(slot: _Slot[V]) -> int:
     return slot.size_bytes
 
 
+def weigh(key: object) -> int:
+    """Return the bytes that a key holds: a tuple, a frozen struct, or anything plain."""
+    names: tuple[str, ...] = getattr(key, "__struct_fields__", ())
+    parts = key if isinstance(key, tuple) else [getattr(key, name) for name in names]
+    return sys.getsizeof(key) + sum(weigh(part) for part in parts)
+
+
 class Store(Generic[V]):
-    """Values by key, together never more than `max_bytes` as `ENTRY_BYTES` counts them."""
+    """Values by key, together never more than `max_bytes`, keys and `ENTRY_BYTES` counted.
+
+    A segmented LRU (Karedla, 1994): what comes is on trial, and proven when it is asked for again.
+    Room is made on trial first, so a flood of questions that nobody repeats pushes out only itself.
+    """
 
     def __init__(self, *, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._slots: LRUCache[Hashable, _Slot[V]] = LRUCache(max_bytes, getsizeof=_size_bytes)
+        self._proven_max_bytes = int(max_bytes * _PROVEN_SHARE)
+        self._trial: LRUCache[Hashable, _Slot[V]] = LRUCache(max_bytes, getsizeof=_size_bytes)
+        self._proven: LRUCache[Hashable, _Slot[V]] = LRUCache(max_bytes, getsizeof=_size_bytes)
         self.evictions = 0
 
     def get(self, key: Hashable) -> V | None:
-        """Return the value under `key`, now the most recently used, or None."""
+        """Return the value under `key`, which proves it, or None."""
         try:
-            return self._slots[key].value
+            return self._proven[key].value
         except KeyError:
+            slot = self._trial.pop(key, None)
+        if slot is None:
             return None
+        self._prove(key, slot)
+        return slot.value
+
+    def peek(self, key: Hashable) -> V | None:
+        """Return the value under `key`, or None; changes nobody's rank."""
+        for segment in (self._proven, self._trial):
+            if key in segment:
+                # Past `LRUCache.__getitem__`, which counts as a use.
+                return super(LRUCache, segment).__getitem__(key).value
+        return None
 
     def put(self, key: Hashable, value: V, *, size_bytes: int) -> bool:
         """Replace what is under `key` and return True, or False if the value is too large to keep.
 
         A value too large still ends what it replaces: the old one is not the truth any more.
         """
-        slot = _Slot(value, ENTRY_BYTES + size_bytes)
+        slot = _Slot(value, ENTRY_BYTES + weigh(key) + size_bytes)
+        proven = key in self._proven
         # Taken out first, so that a value that grows is never counted as an eviction of itself.
-        self._slots.pop(key, None)
+        self.pop(key)
         if slot.size_bytes > self._max_bytes // _FAIR_SHARE:
             return False
         while self.size_bytes + slot.size_bytes > self._max_bytes:
-            self._slots.popitem()
+            (self._trial or self._proven).popitem()
             self.evictions += 1
-        self._slots[key] = slot
+        if proven:
+            self._prove(key, slot)
+        else:
+            self._trial[key] = slot
         return True
+
+    def pop(self, key: Hashable) -> None:
+        """Forget what is under `key`, if anything is."""
+        self._proven.pop(key, None)
+        self._trial.pop(key, None)
+
+    def keys(self, matches: Callable[[Hashable], bool]) -> list[Hashable]:
+        """Return the keys that match."""
+        return [key for key in self if matches(key)]
 
     @property
     def size_bytes(self) -> int:
         """What is held now, overhead included."""
-        return int(self._slots.currsize)
+        return int(self._trial.currsize + self._proven.currsize)
+
+    def __iter__(self) -> Iterator[Hashable]:
+        yield from self._proven
+        yield from self._trial
 
     def __len__(self) -> int:
-        return len(self._slots)
+        return len(self._trial) + len(self._proven)
+
+    def _prove(self, key: Hashable, slot: _Slot[V]) -> None:
+        # Who was asked longest ago goes back on trial: the whole stays as large as it was.
+        while self._proven and self._proven.currsize + slot.size_bytes > self._proven_max_bytes:
+            back, old = self._proven.popitem()
+            self._trial[back] = old
+        self._proven[key] = slot

@@ -12,13 +12,13 @@ from collections.abc import Callable
 
 import msgspec
 
-from app.domain.query import TaskQuery
-from app.errors import CursorMalformedError
+from app.domain.query import ActivityQuery, TaskQuery
+from app.errors import CursorMalformedError, CursorMismatchError, ParameterFault
 
 _VERSION = b"1"  # raised when a field of TaskQuery changes its meaning
 _MAC_BYTES = 16  # 128 bits of HMAC-SHA-256, RFC 2104 section 5
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(TaskQuery)
+_decoder: msgspec.json.Decoder[TaskQuery] = msgspec.json.Decoder(TaskQuery | ActivityQuery)
 
 
 class CursorCodec:
@@ -36,12 +36,22 @@ class CursorCodec:
         payload = _VERSION + zlib.compress(_encoder.encode(query))
         return base64.urlsafe_b64encode(self._mac(payload) + payload).rstrip(b"=").decode()
 
-    def read(self, text: str) -> TaskQuery:
-        """Return the query of a cursor.
+    def read(self, text: str, kind: type[TaskQuery] = TaskQuery) -> TaskQuery:
+        """Return the query of a cursor; it is a `kind`.
 
         Raises:
             CursorMalformedError: it was not made here with this secret, or was changed.
+            CursorMismatchError: it belongs to another list.
         """
+        query = self._read(text)
+        if type(query) is not kind:
+            raise CursorMismatchError(
+                "The cursor belongs to another list; use it where it was given.",
+                faults=[ParameterFault("cursor", "was made for another list")],
+            )
+        return query
+
+    def _read(self, text: str) -> TaskQuery:
         try:
             signed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):

@@ -7,7 +7,7 @@ import msgspec
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
 _NUMBER_MAX = 2**63 - 1  # the platform refuses more (P§5.5)
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Ref(msgspec.Struct, frozen=True):
@@ -16,6 +16,11 @@ class Ref(msgspec.Struct, frozen=True):
     account: str | None
     number: str | None
     uuid: str | None
+
+
+def read_number(text: str) -> str | None:
+    """Return `text` when it is a number that the platform may use as an id, else None."""
+    return text if _NUMBER.fullmatch(text) and int(text) <= _NUMBER_MAX else None
 
 
 def read_ref(text: str, accounts: Collection[str]) -> Ref | None:
@@ -28,8 +33,8 @@ def read_ref(text: str, accounts: Collection[str]) -> Ref | None:
     if dot and alias not in accounts:
         return None
     account = alias if dot else None
-    if _NUMBER.fullmatch(rest) and int(rest) <= _NUMBER_MAX:
+    if read_number(rest) is not None:
         return Ref(account, rest, None)
-    if _UUID.fullmatch(rest):
+    if UUID.fullmatch(rest):
         return Ref(account, None, rest)
     return None

@@ -1,24 +1,18 @@
 """A query → what the platform is asked, what is filtered here, and when to stop reading."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from app.domain.columns import TIMES
+from app.domain.filters import Keep, Tenants, local_filters
 from app.domain.moments import resolve
-from app.domain.query import Position, TaskQuery, TokenField
+from app.domain.pushing import push
+from app.domain.query import ActivityQuery, Position, TaskQuery
+from app.domain.reading import InstantField, Item, Reading
 from app.domain.status import CANCELING, COMPLETED, FINISHED, UNFINISHED
-from app.domain.task import InstantField, Reading
 from app.domain.times import rfc3339
 
 Params = tuple[tuple[str, str], ...]
-Keep = Callable[[Reading], bool]
 
-FIELDS: dict[InstantField, str] = {
-    "created_at": "enqueuedAt",
-    "started_at": "startedAt",
-    "completed_at": "completedAt",
-    "updated_at": "updatedAt",
-}
-_NAMES: dict[TokenField, str] = {"state": "state", "result": "resultCode", "type": "type"}
 _CODES = {status.status: code for code, status in FINISHED.items()}
 _STATES = {
     **{
@@ -48,7 +42,7 @@ class Plan:
     before_ns: int | None
     position: Position | None
 
-    def place(self, reading: Reading, account: str) -> Position | None:
+    def place(self, reading: Reading[Item], account: str) -> Position | None:
         """Return where `reading` stands in the walk, or None when it has no sort key."""
         key_ns = reading.at_ns(self.field)
         if key_ns is None or reading.number is None:
@@ -70,35 +64,38 @@ class Plan:
         return self.before_ns is not None and place.key_ns >= self.before_ns
 
 
-def make_plan(query: TaskQuery, *, now_ns: int, step_s: float) -> Plan | None:
-    """Return how to answer `query` at `now_ns`, or None when no task can match.
+def make_plan(
+    query: TaskQuery, account: str, *, now_ns: int, step_s: float, tenants: Tenants
+) -> Plan | None:
+    """Return how `account` answers `query` at `now_ns`, or None when nothing of it can match.
 
-    Ages are rounded down to `step_s`, so that equal questions share an answer.
+    Ages are rounded down to `step_s`, so that equal questions share an answer. `tenants` says which
+    number stands for a tenant's UUID, and learns while the plan's `keep` looks at items.
     """
-    conditions = {_NAMES[name]: frozenset(values) for name, values in query.tokens}
-    keeps: list[Keep] = []
+    pushed = push(query, account)
+    if pushed is None:
+        return None
+    conditions, keeps = pushed.conditions, [*local_filters(query, tenants), *pushed.keeps]
     if query.statuses is not None:
-        keeps += _push_statuses(frozenset(query.statuses), conditions)
+        cancels = not isinstance(query, ActivityQuery)
+        keeps += _push_statuses(frozenset(query.statuses), conditions, cancels=cancels)
     if not all(conditions.values()):
         return None
     params = [(name, value) for name in sorted(conditions) for value in sorted(conditions[name])]
-    bounds: dict[InstantField, tuple[int | None, int | None]] = {}
-    for field, window in query.windows:
-        after = resolve(window.after, now_ns, step_s)
-        before = resolve(window.before, now_ns, step_s)
-        if after is not None and before is not None and after >= before:
-            return None
-        bounds[field] = (after, before)
+    bounds = _bounds(query, now_ns, step_s)
+    if bounds is None:
+        return None
+    names = TIMES[type(query)]
     after_ns, before_ns = bounds.pop(query.sort, (None, None))
-    params += _sort_bound(query, after_ns, before_ns)
+    params += _sort_bound(query, names[query.sort], after_ns, before_ns)
     for field, (after, before) in sorted(bounds.items()):
         # One bound a field is all the platform takes (P§5.3); the other is cut here.
-        params += _bound(FIELDS[field], ("ge", after), ("lt", before))
+        params += _bound(names[field], ("ge", after), ("lt", before))
         if after is not None and before is not None:
             keeps.append(_before(field, before))
     direction = "desc" if query.descending else "asc"
     # Ties go by id, in the same direction: a total order (P§6).
-    params += [("order", f"{direction}({FIELDS[query.sort]})"), ("order", f"{direction}(id)")]
+    params += [("order", f"{direction}({names[query.sort]})"), ("order", f"{direction}(id)")]
     return Plan(
         tuple(params),
         _all(keeps),
@@ -110,15 +107,32 @@ def make_plan(query: TaskQuery, *, now_ns: int, step_s: float) -> Plan | None:
     )
 
 
-def _push_statuses(statuses: frozenset[str], conditions: dict[str, frozenset[str]]) -> list[Keep]:
+def _bounds(
+    query: TaskQuery, now_ns: int, step_s: float
+) -> dict[InstantField, tuple[int | None, int | None]] | None:
+    """Return the bounds of each window in nanoseconds, None when one of them is empty by now."""
+    bounds = {}
+    for field, window in query.windows:
+        after = resolve(window.after, now_ns, step_s)
+        before = resolve(window.before, now_ns, step_s)
+        if after is not None and before is not None and after >= before:
+            return None
+        bounds[field] = (after, before)
+    return bounds
+
+
+def _push_statuses(
+    statuses: frozenset[str], conditions: dict[str, frozenset[str]], *, cancels: bool
+) -> list[Keep]:
     """Narrow `conditions` to what can have one of `statuses`; return what is left to check.
 
-    Finished statuses are a result code each and exact. `cancelRequested` can't be asked for
-    (P§4.1), so unfinished ones are checked here unless all four are wanted, and so are mixtures:
-    a task that runs has no result code, so none may be sent.
+    Finished statuses are a result code each and exact. So are unfinished ones where nothing
+    `cancels`. Where it does, `cancelRequested` can't be asked for (P§4.1), so they are checked here
+    unless all four are wanted. Mixtures are checked too: a task that runs has no result code, so
+    none may be sent.
     """
     if "unknown" in statuses:
-        return [lambda reading: reading.task.status in statuses]
+        return [lambda reading: reading.item.status in statuses]
     finished = statuses & _CODES.keys()
     unfinished = statuses & _STATES.keys()
     states = frozenset(state for status in unfinished for state in _STATES[status])
@@ -128,22 +142,21 @@ def _push_statuses(statuses: frozenset[str], conditions: dict[str, frozenset[str
     if not unfinished:
         _narrow(conditions, "resultCode", frozenset(_CODES[status] for status in finished))
         return []
-    if unfinished == _STATES.keys() and not finished:
+    if not finished and (not cancels or unfinished == _STATES.keys()):
         return []
-    return [lambda reading: reading.task.status in statuses]
+    return [lambda reading: reading.item.status in statuses]
 
 
 def _narrow(conditions: dict[str, frozenset[str]], name: str, allowed: frozenset[str]) -> None:
     conditions[name] = conditions[name] & allowed if name in conditions else allowed
 
 
-def _sort_bound(query: TaskQuery, after_ns: int | None, before_ns: int | None) -> Params:
+def _sort_bound(query: TaskQuery, name: str, after_ns: int | None, before_ns: int | None) -> Params:
     """Return the one bound that the sort field may carry (P§5.3): where the walk goes on.
 
     The walk's place is sent as an inclusive bound and cut here, for ties. A batch is small and
     read whole on every page, so that its missing ids are always known.
     """
-    name = FIELDS[query.sort]
     place = None if query.ids else query.position
     place_ns = None if place is None else place.key_ns
     after, before = ("ge", after_ns), ("lt", before_ns)
@@ -166,7 +179,7 @@ def _bound(name: str, *bounds: tuple[str, int | None]) -> Params:
 
 
 def _before(field: InstantField, bound_ns: int) -> Keep:
-    def keep(reading: Reading) -> bool:
+    def keep(reading: Reading[Item]) -> bool:
         at_ns = reading.at_ns(field)
         return at_ns is not None and at_ns < bound_ns
 

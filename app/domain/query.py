@@ -1,14 +1,36 @@
-"""What may be asked about tasks: canonical, frozen and hashable, so that it is the cache key."""
+"""What may be asked of a list: canonical, frozen and hashable, so that it is the cache key."""
 
-from typing import Literal, TypeAlias, get_args
+from collections.abc import Iterable
+from typing import Literal, TypeAlias, cast, get_args
 
 import msgspec
 
+from app.domain.reading import InstantField
 from app.domain.status import COMPLETED, FINISHED
-from app.domain.task import InstantField
 
-TokenField = Literal["result", "state", "type"]
-TOKEN_FIELDS: tuple[TokenField, ...] = get_args(TokenField)
+FilterName = Literal[
+    "state",
+    "result",
+    "type",
+    "policy_type",
+    "policy",
+    "policy_name",
+    "resource",
+    "resource_name",
+    "resource_type",
+    "started_by",
+    "queue",
+    "priority",
+    "tag",
+    "workflow",
+    "agent",
+    "task",
+    "parent",
+    "tenant",
+    "category",
+    "error_code",
+]
+FILTERS: tuple[FilterName, ...] = get_args(FilterName)
 SORT_FIELDS: tuple[InstantField, ...] = get_args(InstantField)
 LIMIT_DEFAULT, LIMIT_MAX = 100, 1000
 IDS_MAX = 200
@@ -45,34 +67,57 @@ class Position(
     after: int = 0
 
 
-class TaskQuery(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One question. Equal questions are equal values, however they were spelt.
+class Shape(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Which keys the objects of an answer have.
 
-    `accounts`, `ids`, `statuses` and the values in `tokens` are sorted and without duplicates;
-    empty `accounts` means all, `statuses` None means any. `tokens` are filters that go to the
-    platform as they are, by our parameter name. `anchor_ns` is the now that ages are counted
-    from in a walk, and `position` what the walk has passed; both are None on its first page.
+    `fields` are dotted names, sorted, none below another, and hold `id` when there are any; empty
+    means every documented key. `include` are the opt-in keys, sorted.
+    """
+
+    fields: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
+
+
+class TaskQuery(
+    msgspec.Struct,
+    frozen=True,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+    tag="task",
+    tag_field="of",
+):
+    """One question about tasks. Equal questions are equal values, however they were spelt.
+
+    `accounts`, `ids`, `statuses` and the values in `filters` are sorted and without duplicates;
+    empty `accounts` means all, `statuses` None means any. `filters` are by our parameter name;
+    `~` before a name means contains. `anchor_ns` is the now that ages are counted from in a walk,
+    `position` what the walk has passed, and `missed` the accounts that failed on a page before; all
+    three are empty on its first page.
     """
 
     accounts: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
     statuses: tuple[str, ...] | None = None
-    tokens: tuple[tuple[TokenField, tuple[str, ...]], ...] = ()
+    filters: tuple[tuple[FilterName, tuple[str, ...]], ...] = ()
+    tenant_exact: bool = False
+    roots_only: bool = False
     windows: tuple[tuple[InstantField, Window], ...] = ()
     sort: InstantField = "created_at"
     descending: bool = True
     limit: int = LIMIT_DEFAULT
     partial: bool = True
+    shape: Shape = Shape()
     anchor_ns: int | None = None
     position: Position | None = None
+    missed: tuple[str, ...] = ()
 
-    def same_filters(self, other: "TaskQuery") -> bool:
-        """Say whether both ask for the same tasks in the same order, wherever the walk stands."""
-        return _filters(self) == _filters(other)
+    def agrees(self, other: "TaskQuery", names: Iterable[str]) -> bool:
+        """Say whether both ask the same by the parameters of these `names`."""
+        return all(_asked(self, name) == _asked(other, name) for name in names)
 
-    def token(self, name: TokenField) -> tuple[str, ...]:
-        """Return the values of a pass-through filter, empty when it was not asked."""
-        return dict(self.tokens).get(name, ())
+    def values(self, name: FilterName) -> tuple[str, ...]:
+        """Return the values of a filter, empty when it was not asked."""
+        return dict(self.filters).get(name, ())
 
     def window(self, field: InstantField) -> Window:
         """Return the window over a time field, unbounded when it was not asked."""
@@ -80,16 +125,41 @@ class TaskQuery(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
 
     @property
     def only_finished(self) -> bool:
-        """Whether every task that can match is finished, so that it will hardly change."""
+        """Whether everything that can match is finished, so that it will hardly change."""
         if self.statuses is not None and set(self.statuses) <= _FINISHED:
             return True
-        if self.token("state") == (COMPLETED,) or self.token("result"):
+        if self.values("state") == (COMPLETED,) or self.values("result"):
             return True
         return self.sort == "completed_at" or "completed_at" in dict(self.windows)
+
+
+class ActivityQuery(TaskQuery, frozen=True, tag="activity"):
+    """One question about activities: never equal to one about tasks, in a cache or in a cursor."""
 
 
 _FINISHED = frozenset(status.status for status in FINISHED.values())
 
 
-def _filters(query: TaskQuery) -> TaskQuery:
-    return msgspec.structs.replace(query, limit=LIMIT_DEFAULT, anchor_ns=None, position=None)
+def _asked(query: TaskQuery, name: str) -> object:
+    """Return what a query asks by a parameter."""
+    if name in _ATTRIBUTES:
+        return tuple(getattr(query, attribute) for attribute in _ATTRIBUTES[name])
+    stem, _, bound = name.rpartition("_")
+    field = cast("InstantField", f"{stem}_at")
+    if field in SORT_FIELDS:
+        return getattr(query.window(field), bound)
+    return query.values(cast("FilterName", name))
+
+
+_ATTRIBUTES = {
+    "account": ("accounts",),
+    "id": ("ids",),
+    "status": ("statuses",),
+    "status_group": ("statuses",),
+    "tenant_scope": ("tenant_exact",),
+    "roots_only": ("roots_only",),
+    "sort": ("sort", "descending"),
+    "partial": ("partial",),
+    "fields": ("shape",),
+    "include": ("shape",),
+}

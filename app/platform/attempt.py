@@ -1,12 +1,21 @@
 """One attempt on the wire: read to its end, timed, and told to whoever listens."""
 
+import asyncio
 from collections.abc import Callable
+from typing import Final
 
 import httpx
 from typing_extensions import override
 
 from app.errors import UpstreamInvalidResponseError
+from app.platform.body import BodyError, read_body
 from app.platform.events import Endpoint, Listen, Outcome, UpstreamCalled
+
+# A cancellation this near to the deadline is taken for the deadline's own: its timer and the clock
+# are read at slightly different times.
+DEADLINE_SLACK_S: Final = 0.05
+# They told of the body as it was on the wire; what goes on is plain and whole.
+_WIRE_HEADERS: Final = ("Content-Encoding", "Content-Length", "Transfer-Encoding")
 
 
 def extensions(endpoint: Endpoint, *, deadline: float) -> dict[str, object]:
@@ -25,7 +34,8 @@ class Attempts(httpx.AsyncBaseTransport):
     answer" (ours, never retried).
 
     Raises:
-        UpstreamInvalidResponseError: the body ended early or could not be decompressed.
+        UpstreamInvalidResponseError: the body ended early, could not be decompressed, or is longer
+            than `body_max_bytes`.
         httpx.TransportError: no answer came.
     """
 
@@ -34,11 +44,13 @@ class Attempts(httpx.AsyncBaseTransport):
         wire: httpx.AsyncBaseTransport,
         *,
         account: str,
+        body_max_bytes: int,
         monotonic: Callable[[], float],
         listen: Listen,
     ) -> None:
         self._wire = wire
         self._account = account
+        self._body_max_bytes = body_max_bytes
         self._monotonic = monotonic
         self._listen = listen
 
@@ -46,8 +58,7 @@ class Attempts(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         begun = self._monotonic()
         try:
-            response = await self._wire.handle_async_request(request)
-            await self._read(response)
+            response = await self._read(await self._wire.handle_async_request(request))
         except httpx.TimeoutException:
             self._tell(request, "timeout", begun)
             raise
@@ -57,18 +68,30 @@ class Attempts(httpx.AsyncBaseTransport):
         except UpstreamInvalidResponseError:
             self._tell(request, "invalid", begun)
             raise
+        except asyncio.CancelledError:
+            if self._monotonic() >= request.extensions["deadline"] - DEADLINE_SLACK_S:
+                self._tell(request, "timeout", begun)
+            raise
         self._tell(request, outcome_of(response), begun)
         return response
 
-    async def _read(self, response: httpx.Response) -> None:
+    async def _read(self, response: httpx.Response) -> httpx.Response:
         try:
-            await response.aread()
-        except (httpx.NetworkError, httpx.ProtocolError, httpx.DecodingError) as error:
+            body = await read_body(response, bytes_max=self._body_max_bytes)
+        except BodyError as error:
+            raise UpstreamInvalidResponseError(str(error), account=self._account) from error
+        except (httpx.NetworkError, httpx.ProtocolError) as error:
             raise UpstreamInvalidResponseError(
                 "The platform's answer was cut short.", account=self._account
             ) from error
         finally:
             await response.aclose()
+        headers = response.headers.copy()
+        for name in _WIRE_HEADERS:
+            headers.pop(name, None)
+        return httpx.Response(
+            response.status_code, headers=headers, content=body, extensions=response.extensions
+        )
 
     def _tell(self, request: httpx.Request, outcome: Outcome, begun: float) -> None:
         endpoint = request.extensions["endpoint"]

@@ -1,33 +1,21 @@
-"""The platform's Task Manager as two questions: pages of tasks, and one task.
-
-::
-
-    PlatformClient    paths, parameters, pages, deadlines
-      TokenAuth         a token on every request; once anew on a 401
-        Retrying          at most two attempts more
-          Attempts          each read to its end and told
-            transport         httpx's pool, or a fake
-
-Requests for a token travel the same stack, with the client's id and secret for `TokenAuth`.
-"""
+"""The platform's Task Manager as two kinds of things: tasks and activities."""
 
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 import httpx
 
-from app.domain.task import Page, Reading
-from app.errors import TaskNotFoundError, UpstreamInvalidResponseError
-from app.platform.attempt import Attempts, extensions
+from app.domain.activity import Activity
+from app.domain.reading import Item, Page, Reading
+from app.errors import UpstreamInvalidResponseError
 from app.platform.events import Endpoint, ItemsRead, Listen
-from app.platform.failures import answering, facts_of, refusal
-from app.platform.grant import TokenEndpoint
-from app.platform.normalise import read_page, read_task
-from app.platform.retry import Retrying
-from app.platform.token import TokenAuth, Tokens
+from app.platform.failures import facts_of, refusal
+from app.platform.fair import Share
+from app.platform.kinds import ACTIVITIES, TASKS, Kind
+from app.platform.stack import Bounds, Stack
 
-TASKS_PATH: Final = "/api/task_manager/v2/tasks"
+_ItemT = TypeVar("_ItemT", bound=Item)
 
 # No source says which fields a level of detail returns, and the seed's answer without one lacks
 # `progress`, `executor` and `assignCount` (P§7). The contract shows these and `context`, so lists
@@ -38,36 +26,28 @@ LOD: Final = ("lod", "full")
 # 90 days (P§13), and far more than one answer reads; beyond it the cursor leads nowhere.
 PAGES_MAX: Final = 1000
 
-CONNECT_S: Final = 5.0
-# Requests are a few hundred bytes.
-WRITE_S: Final = 5.0
-# Twice the calls that an account has in flight by default, so that the pool is never what decides
-# whose turn it is. nginx keeps an idle connection for 75 s; ours are let go well before.
-LIMITS: Final = httpx.Limits(
-    max_connections=16, max_keepalive_connections=16, keepalive_expiry=30.0
-)
-
 
 class PlatformClient:
     """One account of the platform.
 
-    `deadline_s` bounds each page, each single task and each request for a token as a whole:
-    waiting for a token, attempts, waits between them, and the body. For one bound over several
-    pages put `asyncio.timeout` around the loop: cancellation passes at any await, loses no
-    connection and leaves a token request that others wait for.
+    The deadline of `bounds` covers a walk over pages as a whole, and each single object: queueing,
+    waiting for a token, attempts, waits between them, and the bodies. A caller who is cancelled
+    loses no connection, and leaves a token request that others wait for.
 
     `url` is the data centre's (P§1), `tenant` the UUID to narrow the token to (P§2.4), `secret`
     is called for each token request, so a rotated one is used without a restart. `clock` is Unix
     time, `monotonic` never goes back; all times are in seconds. Without a `transport` it has a
-    pool of its own, which reads no proxy or certificate variables from the environment.
+    pool of its own. `whose` says for which consumer a call is made: turns are shared fairly.
 
     Every method raises, each with the account:
+        OverloadedError: too many calls wait for their turn.
         UpstreamAuthFailedError: the credentials were refused.
         UpstreamFailedError: the platform failed, also when asked again, or refused the query.
         UpstreamInvalidResponseError: the answer could not be read.
         UpstreamThrottledError: the platform asked to slow down.
-        UpstreamTimeoutError: `timeout_s` (reading) or `deadline_s` passed.
-        UpstreamUnavailableError: the platform or its token endpoint is out of reach.
+        UpstreamTimeoutError: the deadline passed, or the platform was silent for `timeout_s`.
+        UpstreamUnavailableError: the platform or its token endpoint is out of reach, or kept
+            failing and is left alone.
     """
 
     def __init__(
@@ -79,62 +59,40 @@ class PlatformClient:
         secret: Callable[[], str],
         tenant: str | None,
         transport: httpx.AsyncBaseTransport | None,
-        timeout_s: float,
-        deadline_s: float,
+        bounds: Bounds,
         page_size_max: int,
+        pages_max: int = PAGES_MAX,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
         rand: Callable[[], float],
         listen: Listen,
         version: str,
+        whose: Callable[[], Share] = Share,
     ) -> None:
         self._account = account
-        self._deadline_s = deadline_s
         self._page_size_max = page_size_max
+        self._pages_max = pages_max
         self._clock = clock
-        self._monotonic = monotonic
         self._listen = listen
-        wire = transport or httpx.AsyncHTTPTransport(limits=LIMITS, trust_env=False)
-        attempts = Attempts(wire, account=account, monotonic=monotonic, listen=listen)
-        retrying = Retrying(
-            attempts,
+        self._stack = Stack(
+            bounds,
             account=account,
+            url=url,
+            client_id=client_id,
+            secret=secret,
+            tenant=tenant,
+            transport=transport,
+            whose=whose,
             clock=clock,
             monotonic=monotonic,
             sleep=sleep,
             rand=rand,
             listen=listen,
+            version=version,
         )
-        self._http = httpx.AsyncClient(
-            base_url=url,
-            transport=retrying,
-            # Waiting for a connection is queueing; the deadline bounds it.
-            timeout=httpx.Timeout(timeout_s, connect=CONNECT_S, write=WRITE_S, pool=deadline_s),
-            trust_env=False,
-            follow_redirects=False,
-            headers={
-                "Accept": "application/json",
-                "Accept-Encoding": "gzip",
-                "User-Agent": f"Taskgate/{version}",
-            },
-        )
-        endpoint = TokenEndpoint(
-            self._http,
-            account=account,
-            client_id=client_id,
-            secret=secret,
-            tenant=tenant,
-            deadline_s=deadline_s,
-            clock=clock,
-            monotonic=monotonic,
-        )
-        self._tokens = Tokens(
-            endpoint.ask, account=account, monotonic=monotonic, rand=rand, listen=listen
-        )
-        self._auth = TokenAuth(self._tokens)
 
-    async def task_pages(
+    def task_pages(
         self, params: Sequence[tuple[str, str]], *, limit: int
     ) -> AsyncGenerator[Page, None]:
         """Yield pages of tasks, each fetched when it is asked for; stop iterating at will.
@@ -144,14 +102,26 @@ class PlatformClient:
         be empty and yet not be the last.
 
         Raises:
-            UpstreamInvalidResponseError: a cursor came twice, or `PAGES_MAX` pages had no end.
+            UpstreamInvalidResponseError: a cursor came twice, or `pages_max` pages had no end.
         """
+        return self._pages(TASKS, params, limit)
+
+    def activity_pages(
+        self, params: Sequence[tuple[str, str]], *, limit: int
+    ) -> AsyncGenerator[Page[Activity], None]:
+        """Yield pages of activities, as `task_pages` does of tasks."""
+        return self._pages(ACTIVITIES, params, limit)
+
+    async def _pages(
+        self, kind: Kind[_ItemT], params: Sequence[tuple[str, str]], limit: int
+    ) -> AsyncGenerator[Page[_ItemT], None]:
         size = [("limit", str(min(limit, self._page_size_max))), LOD]
         seen: set[str] = set()
+        deadline = self._stack.deadline()
         query = [*params, *size]
-        for _ in range(PAGES_MAX):
-            response = await self._get("tasks", TASKS_PATH, query)
-            readings, after = read_page(response.content, self._account)
+        for _ in range(self._pages_max):
+            response = await self._get(kind, kind.list, kind.path, query, deadline=deadline)
+            readings, after = kind.read_page(response.content, self._account)
             if after in seen:
                 raise UpstreamInvalidResponseError(
                     "The platform sent the same cursor twice.", account=self._account
@@ -163,7 +133,7 @@ class PlatformClient:
             seen.add(after)
             query = [*size, ("after", after)]
         raise UpstreamInvalidResponseError(
-            f"The platform's list has no end after {PAGES_MAX} pages.", account=self._account
+            f"The platform's list has no end after {self._pages_max} pages.", account=self._account
         )
 
     async def task(self, upstream_id: str) -> Reading:
@@ -172,57 +142,67 @@ class PlatformClient:
         Raises:
             TaskNotFoundError: the platform has no such task, or doesn't show it.
         """
+        return await self._one(TASKS, upstream_id)
+
+    async def activity(self, upstream_id: str) -> Reading[Activity]:
+        """Return the activity with this id, as `task` does a task.
+
+        Raises:
+            ActivityNotFoundError: the platform has no such activity, or doesn't show it.
+        """
+        return await self._one(ACTIVITIES, upstream_id)
+
+    async def _one(self, kind: Kind[_ItemT], upstream_id: str) -> Reading[_ItemT]:
         if not (upstream_id.isascii() and upstream_id.isdigit()):
-            raise TaskNotFoundError("No task has this id.")
-        response = await self._get("task", f"{TASKS_PATH}/{upstream_id}", [LOD])
-        reading = read_task(response.content, self._account)
+            raise kind.not_found()
+        response = await self._get(
+            kind, kind.one, f"{kind.path}/{upstream_id}", [LOD], deadline=self._stack.deadline()
+        )
+        reading = kind.read_one(response.content, self._account)
         self._tell([reading])
         return reading
 
     async def login(self) -> None:
         """Have a usable token, or say why not; asks for one unless there is one."""
-        async with answering(self._account, deadline_s=self._deadline_s):
-            await self._tokens.current()
+        await self._stack.login()
 
     async def aclose(self) -> None:
         """End a token request that still runs and close the connections."""
-        await self._tokens.aclose()
-        await self._http.aclose()
+        await self._stack.aclose()
 
     async def _get(
-        self, endpoint: Endpoint, path: str, params: Sequence[tuple[str, str]]
+        self,
+        kind: Kind[Item],
+        endpoint: Endpoint,
+        path: str,
+        params: Sequence[tuple[str, str]],
+        *,
+        deadline: float,
     ) -> httpx.Response:
-        deadline = self._monotonic() + self._deadline_s
-        async with answering(self._account, deadline_s=self._deadline_s):
-            response = await self._http.get(
-                path,
-                params=list(params),
-                auth=self._auth,
-                extensions=extensions(endpoint, deadline=deadline),
-            )
+        response = await self._stack.get(endpoint, path, params, deadline=deadline)
         if response.is_success:
             return response
-        if endpoint == "task" and response.status_code == httpx.codes.NOT_FOUND:
-            raise self._not_found(response)
+        if endpoint == kind.one and response.status_code == httpx.codes.NOT_FOUND:
+            raise self._not_found(kind, response)
         raise refusal(response, account=self._account, now=self._clock())
 
-    def _not_found(self, response: httpx.Response) -> Exception:
-        # The platform explains a missing task in JSON (P§12.2). A page of HTML is some front that
+    def _not_found(self, kind: Kind[Item], response: httpx.Response) -> Exception:
+        # The platform explains a missing object in JSON (P§12.2). A page of HTML is some front that
         # doesn't know the path: a wrong address must not look like a task that is gone.
         if response.content.lstrip()[:1] in {b"", b"{"}:
-            return TaskNotFoundError("No task has this id.")
+            return kind.not_found()
         return UpstreamInvalidResponseError(
             "Not the platform but something before it answered.",
             account=self._account,
             upstream=facts_of(response),
         )
 
-    def _tell(self, readings: Sequence[Reading]) -> None:
+    def _tell(self, readings: Sequence[Reading[Item]]) -> None:
         self._listen(
             ItemsRead(
                 self._account,
                 len(readings),
                 sum(reading.dropped for reading in readings),
-                Counter(word for reading in readings for word in reading.task.anomalies),
+                Counter(word for reading in readings for word in reading.item.anomalies),
             )
         )

@@ -4,16 +4,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Endpoint: TypeAlias = Literal["tasks", "task", "token"]
+Endpoint: TypeAlias = Literal["tasks", "task", "activities", "activity", "token"]
 Outcome: TypeAlias = Literal["2xx", "3xx", "4xx", "429", "5xx", "timeout", "unreachable", "invalid"]
+# The token endpoint and the Task Manager are two services that fail apart.
+Part: TypeAlias = Literal["token", "api"]
+BreakerState: TypeAlias = Literal["closed", "open", "half_open"]
+Refusal: TypeAlias = Literal["closed", "overloaded"]
+
+
+def part_of(endpoint: Endpoint) -> Part:
+    """Return which of the platform's services an endpoint belongs to."""
+    return "token" if endpoint == "token" else "api"
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamCalled:
     """One attempt reached its end; retries and token requests count like any other.
 
-    `seconds` runs from sending to the last byte of the body. An attempt that was cut off from
-    here, by a deadline or a caller who left, has no outcome and is not told.
+    `seconds` runs from sending to the last byte of the body. An attempt that the deadline cut off
+    is a time-out; one whose caller left has no outcome and is not told.
     """
 
     account: str
@@ -31,6 +40,47 @@ class RetryScheduled:
     attempt: int
     outcome: Outcome
     wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RetryForgone:
+    """A call would have been made once more, but too many are retried already."""
+
+    account: str
+    endpoint: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class TurnTaken:
+    """A call was let through the gate, after a wait that is mostly 0."""
+
+    account: str
+    waited_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRefused:
+    """A call was turned away at the gate."""
+
+    account: str
+    reason: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class GateClosed:
+    """The platform asked for quiet, so none is called for `seconds`."""
+
+    account: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerMoved:
+    """The circuit of one of the platform's services changed its state."""
+
+    account: str
+    part: Part
+    state: BreakerState
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,5 +114,10 @@ class ItemsRead:
     anomalies: Mapping[str, int]
 
 
-Event: TypeAlias = UpstreamCalled | RetryScheduled | TokenRefreshed | TokenRefreshFailed | ItemsRead
+# What happens with every call, and what changes for all of them.
+CallEvent: TypeAlias = (
+    UpstreamCalled | RetryScheduled | RetryForgone | TurnTaken | TurnRefused | ItemsRead
+)
+ChangeEvent: TypeAlias = GateClosed | BreakerMoved | TokenRefreshed | TokenRefreshFailed
+Event: TypeAlias = CallEvent | ChangeEvent
 Listen: TypeAlias = Callable[[Event], None]

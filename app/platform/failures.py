@@ -5,6 +5,8 @@ Details are sentences for callers: nothing of the platform's body, no address, n
 
 import asyncio
 import re
+import socket
+import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC
@@ -33,6 +35,14 @@ RETRY_AFTER_MAX_S: Final = 3600.0
 _WORD = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
+# What the token endpoint's words mean to an operator (P§2.5).
+_LOGIN_REFUSED: Final = {
+    "invalid_client": "The platform knows no client with these credentials, or it is disabled.",
+    "access_denied": "The platform denies this client the tenant that its token is narrowed to.",
+    "invalid_scope": "The platform denies this client the tenant that its token is narrowed to.",
+}
+
+
 @asynccontextmanager
 async def answering(account: str, *, deadline_s: float) -> AsyncGenerator[None]:
     """Bound what stands inside by `deadline_s` and turn exceptions of httpx into ours.
@@ -53,8 +63,28 @@ async def answering(account: str, *, deadline_s: float) -> AsyncGenerator[None]:
         ) from error
     except httpx.TransportError as error:
         raise UpstreamUnavailableError(
-            "The platform could not be reached.", retry_after_s=RETRY_AFTER_S, account=account
+            _unreached(error), retry_after_s=RETRY_AFTER_S, account=account
         ) from error
+
+
+def _unreached(error: BaseException) -> str:
+    """Say why nothing answered: httpx keeps the reason in the chain of causes."""
+    cause: BaseException | None = error
+    while cause is not None:
+        match cause:
+            case ssl.SSLCertVerificationError():
+                return (
+                    "The platform's certificate can't be verified; an authority of your own "
+                    "belongs into TASKGATE_UPSTREAM__CA_FILE."
+                )
+            case socket.gaierror():
+                return "The platform's host name is not found."
+            case ConnectionRefusedError():
+                return "The platform's host refuses the connection."
+            case _:
+                pass  # the reason stands further down, if at all
+        cause = cause.__cause__ or cause.__context__
+    return "The platform could not be reached."
 
 
 def refusal(response: httpx.Response, *, account: str, now: float) -> UpstreamError:
@@ -105,10 +135,14 @@ def token_refusal(response: httpx.Response, *, account: str, now: float) -> Upst
     status = response.status_code
     if status in {400, 401, 403}:
         # The request is ours and always the same, so a 400 too speaks of the credentials.
+        facts = facts_of(response)
         return UpstreamAuthFailedError(
-            "The token endpoint of the platform refused the credentials of this account.",
+            _LOGIN_REFUSED.get(
+                facts.code or "",
+                "The token endpoint of the platform refused the credentials of this account.",
+            ),
             account=account,
-            upstream=facts_of(response),
+            upstream=facts,
         )
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
         wait_s = retry_after_s(response, now)

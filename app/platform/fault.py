@@ -4,7 +4,7 @@ import hashlib
 import re
 from functools import lru_cache
 
-from app.domain.task import Fault
+from app.domain.parts import Fault
 from app.platform.wire import WireFault, WireFaultContext, WireSource
 
 _NO_CONTEXT = WireFaultContext()

@@ -1,25 +1,13 @@
-"""The token endpoint: what it is asked and how its answer is read (P§2)."""
+"""A token as the platform gives it: how the answer of its endpoint is read (P§2.2)."""
 
 import base64
 import binascii
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
 
-import httpx
 import msgspec
 
-from app.errors import (
-    UpstreamAuthFailedError,
-    UpstreamInvalidResponseError,
-    UpstreamTimeoutError,
-    UpstreamUnavailableError,
-)
-from app.platform.attempt import extensions
-from app.platform.failures import RETRY_AFTER_S, answering, token_refusal
-
-TOKEN_PATH: Final = "/api/2/idp/token"  # noqa: S105 - a path
+from app.errors import UpstreamInvalidResponseError
 
 # "Lifetime: two hours" (P§2.2), for answers that don't say.
 LIFETIME_S = 7200.0
@@ -37,78 +25,6 @@ class Grant:
 
     bearer: str = field(repr=False)
     lifetime_s: float
-
-
-class TokenEndpoint:
-    """Asks for tokens with the client's id and secret, sent as HTTP Basic (P§2.1).
-
-    `secret` is called for each request, so a rotated one is used without a restart; it raises
-    ValueError when it finds none. `tenant` is
-    the UUID to narrow the tokens to, `deadline_s` bounds a request with all its attempts.
-    """
-
-    def __init__(
-        self,
-        http: httpx.AsyncClient,
-        *,
-        account: str,
-        client_id: str,
-        secret: Callable[[], str],
-        tenant: str | None,
-        deadline_s: float,
-        clock: Callable[[], float],
-        monotonic: Callable[[], float],
-    ) -> None:
-        self._http = http
-        self._account = account
-        self._client_id = client_id
-        self._secret = secret
-        self._deadline_s = deadline_s
-        self._clock = clock
-        self._monotonic = monotonic
-        self._form = {"grant_type": "client_credentials"}
-        if tenant is not None:
-            # Directly in this grant: the second form of P§2.4. The other one exchanges a base token
-            # by `jwt-bearer` and expires with it: two requests and two lives for the same rights.
-            self._form["scope"] = f"urn:acronis.com:tenant-id:{tenant}"
-
-    async def ask(self) -> Grant:
-        """Fetch a new token.
-
-        Raises:
-            UpstreamAuthFailedError: the credentials were refused, or the secret is not there.
-            UpstreamInvalidResponseError: the answer holds no token that can be used.
-            UpstreamThrottledError: the endpoint asked to slow down.
-            UpstreamUnavailableError: it failed, was out of reach, or did not answer in time.
-        """
-        now = self._clock()
-        deadline = self._monotonic() + self._deadline_s
-        auth = httpx.BasicAuth(self._client_id, self._client_secret())
-        try:
-            async with answering(self._account, deadline_s=self._deadline_s):
-                response = await self._http.post(
-                    TOKEN_PATH,
-                    data=self._form,
-                    auth=auth,
-                    extensions=extensions("token", deadline=deadline),
-                )
-        except UpstreamTimeoutError as error:
-            raise UpstreamUnavailableError(
-                "The token endpoint of the platform did not answer in time.",
-                retry_after_s=RETRY_AFTER_S,
-                account=self._account,
-            ) from error
-        if not response.is_success:
-            raise token_refusal(response, account=self._account, now=now)
-        return read_grant(response.content, account=self._account, now=now)
-
-    def _client_secret(self) -> str:
-        try:
-            return self._secret()
-        except ValueError as error:
-            raise UpstreamAuthFailedError(
-                "The client secret of this account can't be read.", account=self._account
-            ) from error
 
 
 class _Answer(msgspec.Struct):

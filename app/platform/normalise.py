@@ -1,4 +1,4 @@
-"""Turns what the platform sends into what we answer; odd data never raises and is never dropped."""
+"""Turns the tasks that the platform sends into ours; odd data never raises and is never dropped."""
 
 import hashlib
 
@@ -6,15 +6,18 @@ import msgspec
 from msgspec import Raw
 
 from app.domain.catalogue import kind_of
+from app.domain.reading import Reading
 from app.domain.status import COMPLETED, status_of
-from app.domain.task import Reading, Task
+from app.domain.task import Task
 from app.domain.times import Instant, elapsed_ms, instant
 from app.errors import UpstreamInvalidResponseError
 from app.platform import parts, wire
 from app.platform.fault import fault
 from app.platform.wire import WireContext, WireResult, WireTask
 
-_TIMES = frozenset({"enqueuedAt", "assignedAt", "startedAt", "completedAt", "updatedAt"})
+_TIMES = frozenset(
+    {"enqueuedAt", "createdAt", "assignedAt", "startedAt", "completedAt", "updatedAt"}
+)
 _YEAR_1 = "0001-"  # how Go programs print "never": not a time, and nothing odd
 
 _NO_TASK = WireTask()
@@ -31,7 +34,7 @@ def read_page(body: bytes, account: str) -> tuple[tuple[Reading, ...], str | Non
         UpstreamInvalidResponseError: the body is not a page.
     """
     items, after = wire.read_items(body, account)
-    return tuple([_reading(item, account) for item in items]), after
+    return tuple([reading_of(*wire.read_task(item), item, account) for item in items]), after
 
 
 def read_task(body: bytes, account: str) -> Reading:
@@ -40,24 +43,27 @@ def read_task(body: bytes, account: str) -> Reading:
     Raises:
         UpstreamInvalidResponseError: the body is not a task.
     """
-    reading = _reading(wire.read_object(body, account), account)
+    item = wire.read_object(body, account)
+    reading = reading_of(*wire.read_task(item), item, account)
     if reading.number is None:
         raise UpstreamInvalidResponseError("The platform's answer is not a task.", account=account)
     return reading
 
 
-def _reading(item: Raw, account: str) -> Reading:
-    sent, odd = wire.read_task(item)
+def reading_of(sent: WireTask | None, odd: tuple[str, ...], item: Raw, account: str) -> Reading:
+    """Return the reading of `item`: what could be read of it, and what had an odd shape."""
     if sent is None:
         return _unreadable(item, account, len(odd))
     anomalies: list[str] = []
     number = sent.id
     if type(number) is not int or sent.id_string != str(number) or not 0 <= number <= parts.ID_MAX:
-        number, anomalies = _identity(sent)
+        number, mismatch = parts.identity(sent.id, sent.id_string)
         if number is None:
             return _unreadable(item, account, len(odd))
+        if mismatch:
+            anomalies.append("id_mismatch")
     return Reading(
-        task=_task(sent, account, str(number), anomalies, odd),
+        item=_task(sent, account, str(number), anomalies, odd),
         number=number,
         sent_times=(sent.enqueued_at, sent.started_at, sent.completed_at, sent.updated_at),
         raw=item,
@@ -70,7 +76,7 @@ def _unreadable(item: Raw, account: str, dropped: int) -> Reading:
     name = f"unreadable-{hashlib.blake2b(item, digest_size=6).hexdigest()}"
     task = _task(_NO_TASK, account, name, [], ())
     return Reading(
-        task=msgspec.structs.replace(task, anomalies=("unreadable",)),
+        item=msgspec.structs.replace(task, anomalies=("unreadable",)),
         number=None,
         sent_times=(None, None, None, None),
         raw=item,
@@ -151,17 +157,6 @@ def _task(
         parts.blockers(sent.blockers) if sent.blockers else (),
         tuple(anomalies),
     )
-
-
-def _identity(sent: WireTask) -> tuple[int | None, list[str]]:
-    """Return the id as a number, and an anomaly when the platform's two ids differ (P§10.1)."""
-    by_string = parts.number(sent.id_string)
-    number = parts.number(sent.id) if by_string is None else by_string
-    for id_ in (sent.id, sent.id_string):
-        # A float is compared as such: it may be the very number, though none is read from it.
-        if id_ not in (None, "", number) and parts.number(id_) != number:
-            return number, ["id_mismatch"]
-    return number, []
 
 
 def _times(sent: WireTask) -> tuple[Instant | None, ...]:

@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-from app.domain.task import Agent, Blocker, Issuer, Policy, Progress, Resource, Tenant
+from app.domain.parts import Agent, Blocker, Issuer, Policy, Progress, Resource, Tenant
 from app.platform import wire as w
 
 ID_MAX = 2**63 - 1
@@ -21,6 +21,19 @@ def number(sent: w.Id | None) -> int | None:
     elif isinstance(sent, float):
         sent = int(sent) if sent.is_integer() and sent < _EXACT_FLOAT_MAX else None
     return sent if sent is not None and 0 <= sent <= ID_MAX else None
+
+
+def identity(id_: w.Id | None, id_string: w.Id | None) -> tuple[int | None, bool]:
+    """Return the id that is sent twice, and whether the two differ: the text wins (P§10.1)."""
+    if type(id_) is int and id_string == str(id_) and 0 <= id_ <= ID_MAX:
+        return id_, False
+    by_string = number(id_string)
+    found = number(id_) if by_string is None else by_string
+    # A float is compared as such: it may be the very number, though none is read from it.
+    differ = any(
+        sent not in (None, "", found) and number(sent) != found for sent in (id_, id_string)
+    )
+    return found, differ
 
 
 def digits(sent: w.Id | None) -> str | None:

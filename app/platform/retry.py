@@ -6,8 +6,8 @@ import httpx
 from typing_extensions import override
 
 from app.platform.attempt import outcome_of
-from app.platform.events import Listen, Outcome, RetryScheduled
-from app.platform.failures import retry_after_s
+from app.platform.budget import RetryBudget
+from app.platform.events import Listen, Outcome, RetryForgone, RetryScheduled, part_of
 
 # Two retries, 1 to 2 s apart (P§12.1, P§13). A 500 is among them because one client reports
 # time-outs of the platform's database as 500 (P§13), and every call here is a read.
@@ -19,10 +19,13 @@ class Retrying(httpx.AsyncBaseTransport):
     """Asks again when nothing answered or one of `RETRIED_STATUS` did, at most twice.
 
     The wait is drawn evenly from 0 to 1 s, then 0 to 2 s, so that many callers don't return
-    together; it is added to the `Retry-After` of the answer. A request's extension `deadline`
-    (on the clock `monotonic`) bounds everything: a wait that would pass it is not begun, and
-    the failure at hand is the answer. Time-outs are not retried, for the caller has waited
-    long enough; neither is any 4xx, 429 included, nor an error of ours from a transport inside.
+    together. Three things bound a retry beside their number: the request's extension `deadline` (on
+    the clock `monotonic`): a wait that would pass it is not begun; the account's `budget`; and the
+    gate, to which each retry is charged. Where one says no, the failure at hand is the answer.
+
+    Never retried: time-outs, for the caller has waited long enough; any 4xx, 429 included; an
+    answer that says itself when to come back, for then the gate is closed; an error of ours
+    from a transport inside, such as an open breaker.
     """
 
     def __init__(
@@ -30,7 +33,8 @@ class Retrying(httpx.AsyncBaseTransport):
         inner: httpx.AsyncBaseTransport,
         *,
         account: str,
-        clock: Callable[[], float],
+        budget: RetryBudget,
+        charge: Callable[[], None],
         monotonic: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
         rand: Callable[[], float],
@@ -38,7 +42,8 @@ class Retrying(httpx.AsyncBaseTransport):
     ) -> None:
         self._inner = inner
         self._account = account
-        self._clock = clock
+        self._budget = budget
+        self._charge = charge
         self._monotonic = monotonic
         self._sleep = sleep
         self._rand = rand
@@ -46,29 +51,39 @@ class Retrying(httpx.AsyncBaseTransport):
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self._budget.earn()
         for attempt, wait_max_s in enumerate(WAITS_MAX_S, 1):
             wait_s = wait_max_s * self._rand()
             try:
                 response = await self._inner.handle_async_request(request)
             except (httpx.NetworkError, httpx.RemoteProtocolError):
-                if self._too_long(request, wait_s):
+                if not self._may_retry(request, wait_s):
                     raise
                 outcome: Outcome = "unreachable"
             else:
-                wait_s += retry_after_s(response, self._clock()) or 0.0
-                if response.status_code not in RETRIED_STATUS or self._too_long(request, wait_s):
+                if not _is_retried(response) or not self._may_retry(request, wait_s):
                     return response
-                await response.aclose()
                 outcome = outcome_of(response)
             endpoint = request.extensions["endpoint"]
             self._listen(RetryScheduled(self._account, endpoint, attempt, outcome, wait_s))
             await self._sleep(wait_s)
+            if part_of(endpoint) == "api":
+                self._charge()
         return await self._inner.handle_async_request(request)
 
-    def _too_long(self, request: httpx.Request, wait_s: float) -> bool:
+    def _may_retry(self, request: httpx.Request, wait_s: float) -> bool:
         deadline: float = request.extensions["deadline"]
-        return self._monotonic() + wait_s >= deadline
+        if self._monotonic() + wait_s >= deadline:
+            return False
+        if self._budget.spend():
+            return True
+        self._listen(RetryForgone(self._account, request.extensions["endpoint"]))
+        return False
 
     @override
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+
+def _is_retried(response: httpx.Response) -> bool:
+    return response.status_code in RETRIED_STATUS and "Retry-After" not in response.headers

@@ -1,13 +1,14 @@
 """One token per account: ahead of its expiry, one request at a time, once anew on a 401."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import httpx
 from typing_extensions import override
 
-from app.errors import UpstreamError
+from app.errors import UpstreamAuthFailedError, UpstreamError
 from app.platform.events import Listen, TokenRefreshed, TokenRefreshFailed
 from app.platform.grant import Grant
 
@@ -17,8 +18,21 @@ RENEW_FROM, RENEW_TO = 0.80, 0.88
 # It is not sent in its last two minutes, because a call begun with it may be retried for as
 # long as the deadline (90 s by default); of a short life that is the last tenth.
 MARGIN_S, MARGIN_PART = 120.0, 0.10
-# Wait after a renewal that failed, doubling, while the old token still serves.
+# A platform that refuses even a fresh token would cost one for every call: a token that replaced a
+# refused one is not replaced for the same reason within this time.
+REPLACED_AGAIN_S = 5.0
+# Wait after a request that failed, doubling; longer when the endpoint says so.
 BACKOFF_S, BACKOFF_MAX_S = 1.0, 60.0
+
+
+class Endpoint(Protocol):
+    """Where tokens come from."""
+
+    async def ask(self) -> Grant:
+        """Fetch a grant, by a deadline of its own; raises UpstreamError."""
+
+    def rotated(self) -> bool:
+        """Whether there is a secret other than the one that was sent last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +49,23 @@ class Tokens:
     """Keeps the token of one account.
 
     Requests for a token run in a task of their own: all who need one wait for the same, and
-    one who leaves takes nothing from the others. `ask` fetches a grant and brings its own
-    deadline. Nothing runs by timer: the next use notices that a renewal is due, and an idle
-    service asks for nothing.
+    one who leaves takes nothing from the others. Nothing runs by timer: the next use notices that
+    a renewal is due, and an idle service asks for nothing.
+
+    A request that failed is not repeated by the next caller: until the back-off ends, all are told
+    of the same failure. A new secret ends the back-off of one that was refused.
     """
 
     def __init__(
         self,
-        ask: Callable[[], Awaitable[Grant]],
+        endpoint: Endpoint,
         *,
         account: str,
         monotonic: Callable[[], float],
         rand: Callable[[], float],
         listen: Listen,
     ) -> None:
-        self._ask = ask
+        self._endpoint = endpoint
         self._account = account
         self._monotonic = monotonic
         self._rand = rand
@@ -58,7 +74,9 @@ class Tokens:
         self._generation = 0
         self._renewal: asyncio.Task[Token] | None = None
         self._backoff_s = BACKOFF_S
-        self._renew_not_before = 0.0
+        self._ask_not_before = 0.0
+        self._replace_not_before = 0.0
+        self._failure: UpstreamError | None = None
 
     async def current(self) -> Token:
         """Return a token that is not about to expire; start its renewal behind when due.
@@ -68,14 +86,16 @@ class Tokens:
         """
         now = self._monotonic()
         held = self._held
-        if held is None or now >= held.unusable_at:
-            return await asyncio.shield(self._renewing())
-        if now >= max(held.renew_at, self._renew_not_before):
-            _ = self._renewing()  # behind: nobody awaits it
-        return held
+        if held is not None and now < held.unusable_at:
+            if now >= max(held.renew_at, self._ask_not_before):
+                _ = self._renewing()  # behind: nobody awaits it
+            return held
+        if self._renewal is None and self._failure is not None and self._backs_off(self._failure):
+            raise self._told(self._failure)
+        return await asyncio.shield(self._renewing())
 
     async def instead_of(self, refused: Token) -> Token:
-        """Return a token younger than one that the platform refused.
+        """Return a token younger than one that the platform refused, or that one for lack of any.
 
         However many calls were refused with one generation, the first of them drops it and
         the others find its successor or the request for it (P§2.2: a 401 may come early).
@@ -84,8 +104,26 @@ class Tokens:
             UpstreamError: as `current`.
         """
         if self._held is refused:
+            now = self._monotonic()
+            if now < self._replace_not_before:
+                return refused
+            self._replace_not_before = now + REPLACED_AGAIN_S
             self._held = None
         return await self.current()
+
+    def _backs_off(self, failure: UpstreamError) -> bool:
+        if isinstance(failure, UpstreamAuthFailedError) and self._endpoint.rotated():
+            return False
+        return self._monotonic() < self._ask_not_before
+
+    def _told(self, failure: UpstreamError) -> UpstreamError:
+        # Anew for each: an exception collects the frames of everyone who raises it.
+        return type(failure)(
+            failure.detail,
+            retry_after_s=self._ask_not_before - self._monotonic(),
+            account=failure.account,
+            upstream=failure.upstream,
+        )
 
     def _renewing(self) -> "asyncio.Task[Token]":
         if self._renewal is None:
@@ -97,16 +135,18 @@ class Tokens:
         # A life is counted from before the question, so that a slow answer can't stretch it.
         begun = self._monotonic()
         try:
-            grant = await self._ask()
+            grant = await self._endpoint.ask()
         except UpstreamError as error:
-            self._renew_not_before = self._monotonic() + self._backoff_s
+            wait_s = max(self._backoff_s, error.retry_after_s or 0.0)
+            self._ask_not_before = self._monotonic() + wait_s
             self._backoff_s = min(2 * self._backoff_s, BACKOFF_MAX_S)
+            self._failure = self._told(error)
             self._listen(TokenRefreshFailed(self._account, error.slug))
-            raise
+            raise self._told(error) from error
         finally:
             self._renewal = None
         self._generation += 1
-        self._backoff_s = BACKOFF_S
+        self._backoff_s, self._ask_not_before, self._failure = BACKOFF_S, 0.0, None
         life_s = grant.lifetime_s
         self._held = Token(
             grant.bearer,
@@ -145,6 +185,7 @@ class TokenAuth(httpx.Auth):
         request.headers["Authorization"] = f"Bearer {token.bearer}"
         response = yield request
         if response.status_code == httpx.codes.UNAUTHORIZED:
-            token = await self._tokens.instead_of(token)
-            request.headers["Authorization"] = f"Bearer {token.bearer}"
-            yield request
+            younger = await self._tokens.instead_of(token)
+            if younger is not token:
+                request.headers["Authorization"] = f"Bearer {younger.bearer}"
+                yield request

@@ -1,4 +1,4 @@
-"""What the platform really sends: its envelopes, tasks and refusals, quirks included (P§9, 10, 12).
+"""What the platform really sends: envelopes, objects, refusals, quirks included (P§9, 10, 12).
 
 Only what Taskgate reads is declared; the decoder skips the rest without building it. Every field
 may be missing or null. Free-form parts (`context`) hold anything: what is read of them is typed
@@ -191,6 +191,26 @@ class WireTask(msgspec.Struct, rename="camel", gc=False):
     max_assign_count: Count | None = None
 
 
+class WireActivityContext(WireContext, rename="camel", gc=False):
+    """The `context` of an activity, which may tell of steps below it."""
+
+    has_children: bool | None = field(default=None, name="HasChildren")
+
+
+class WireActivity(WireTask, rename="camel", gc=False):
+    """An activity: a task but for the name of one time and the way up its tree (P§10.2).
+
+    It has no queue, priority, issuer and so on; what never comes costs nothing to declare.
+    """
+
+    enqueued_at: str | None = field(default=None, name="createdAt")
+    context: WireActivityContext | None = None
+    task_id: Id | None = None
+    task_id_string: Id | None = None
+    parent_activity_id: Id | None = None
+    parent_activity_id_string: Id | None = None
+
+
 class _Cursors(msgspec.Struct):
     after: str | None = None
 
@@ -217,6 +237,7 @@ class Refusal(msgspec.Struct, frozen=True):
 _read_envelope = msgspec.json.Decoder(_Envelope).decode
 _read_raw = msgspec.json.Decoder(Raw).decode
 _read_task = msgspec.json.Decoder(WireTask).decode
+_read_activity = msgspec.json.Decoder(WireActivity).decode
 _read_any = msgspec.json.Decoder().decode
 
 
@@ -255,6 +276,14 @@ def read_task(item: Raw) -> tuple[WireTask | None, tuple[str, ...]]:
         return _read_task(item), ()
     except UNREADABLE:
         return salvage(item, WireTask)
+
+
+def read_activity(item: Raw) -> tuple[WireActivity | None, tuple[str, ...]]:
+    """Read one activity as `read_task` reads a task."""
+    try:
+        return _read_activity(item), ()
+    except UNREADABLE:
+        return salvage(item, WireActivity)
 
 
 def read_refusal(body: bytes, status: int) -> Refusal:

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from app.sandbox.dataset import Dataset
 from app.sandbox.fields import ACTIVITY_FIELDS, ACTIVITY_ORDERS, TASK_FIELDS, TASK_ORDERS
+from app.sandbox.limit import RateLimit
 from app.sandbox.listing import Noun
 from app.sandbox.refusals import RefusalError, routing
 from app.sandbox.times import SECOND_NS
@@ -25,6 +26,7 @@ DEFAULT_HISTORY_DAYS = 90  # as the console keeps activities (P§13)
 # Neither number is documented (P§8); clients of the real one use up to 1,000.
 DEFAULT_LIMIT = 100
 DEFAULT_LIMIT_MAX = 1_000
+DEFAULT_RETRY_AFTER_S = 5
 
 _API = "/api/task_manager/v2"
 _TOKEN_HEADERS = {"Cache-Control": "no-store", "Pragma": "no-cache"}
@@ -40,11 +42,14 @@ def create_sandbox(
     history_days: int = DEFAULT_HISTORY_DAYS,
     limit_default: int = DEFAULT_LIMIT,
     limit_max: int = DEFAULT_LIMIT_MAX,
+    rate: float | None = None,
+    retry_after_s: int = DEFAULT_RETRY_AFTER_S,
 ) -> Starlette:
     """Return a platform that lives by the clock (Unix seconds) and forgets nothing of a seed.
 
     Its birth, from when on the pulse of short tasks is kept, is the clock's time at this call.
-    `app.state.dataset` is the whole truth, for those who compare it with the answers.
+    `app.state.dataset` is the whole truth, for those who compare it with the answers. With a `rate`
+    (requests per second) it answers 429 to more, for `retry_after_s`; see `app.state.rate_limit`.
     """
     dataset = Dataset(seed=seed, born_ns=_nanoseconds(clock()), history_days=history_days)
     tokens = Tokens(
@@ -59,7 +64,8 @@ def create_sandbox(
     activities = Noun(
         "activities", ACTIVITY_FIELDS, ACTIVITY_ORDERS, dataset.activity_rows, **sizes
     )
-    endpoints = _Endpoints(clock, tokens)
+    rate_limit = RateLimit(clock=clock, rate=rate, retry_after_s=retry_after_s)
+    endpoints = _Endpoints(clock, tokens, rate_limit)
     routes = [Route("/api/2/idp/token", endpoints.token, methods=["POST"])]
     for noun in (tasks, activities):
         path = f"{_API}/{noun.name}"
@@ -71,15 +77,17 @@ def create_sandbox(
     )
     app.router.redirect_slashes = False
     app.state.dataset = dataset
+    app.state.rate_limit = rate_limit
     return app
 
 
 class _Endpoints:
     """HTTP in, HTTP out; what is right and wrong is decided behind."""
 
-    def __init__(self, clock: Callable[[], float], tokens: Tokens) -> None:
+    def __init__(self, clock: Callable[[], float], tokens: Tokens, rate_limit: RateLimit) -> None:
         self._clock = clock
         self._tokens = tokens
+        self._rate_limit = rate_limit
 
     async def token(self, request: Request) -> Response:
         content_type = request.headers.get("content-type", "")
@@ -90,11 +98,13 @@ class _Endpoints:
         )
 
     async def page(self, noun: Noun, request: Request) -> Response:
+        self._rate_limit.check()
         grant = self._tokens.check(_authorization(request))
         params, now_ns = request.query_params.multi_items(), _nanoseconds(self._clock())
         return _json(noun.page(params, now_ns=now_ns, locator=grant.locator))
 
     async def one(self, noun: Noun, request: Request) -> Response:
+        self._rate_limit.check()
         grant = self._tokens.check(_authorization(request))
         params, now_ns = request.query_params.multi_items(), _nanoseconds(self._clock())
         number = request.path_params["number"]

@@ -38,6 +38,12 @@ def access(code: str) -> RefusalError:
     return RefusalError(401, body, {"WWW-Authenticate": "Bearer"})
 
 
+def throttled(retry_after_s: int) -> RefusalError:
+    """Return the refusal of one request too many, as Acronis' toolkit words it (P§12.3, P§13)."""
+    body = {"error": {"domain": "TaskManager", "code": "tooManyRequests", "message": "Slow down."}}
+    return RefusalError(429, body, {"Retry-After": str(retry_after_s)})
+
+
 def oauth(status: int, error: str, description: str) -> RefusalError:
     """Return a refusal of the token endpoint (RFC 6749 section 5.2, P§2.5)."""
     headers = {"Cache-Control": "no-store", "Pragma": "no-cache"}

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from app.domain.ids import Ref, read_ref
 from app.domain.plan import Params
-from app.domain.task import Task
-from app.errors import AmbiguousIdError, ParameterFault
+from app.domain.reading import Item
+from app.service.nouns import Noun
 from app.service.reading import Slice
 
 _IDS_PER_CALL = 100  # 100 UUIDs make 4 kB of URL; servers commonly allow 8
@@ -14,7 +14,8 @@ _IDS_PER_CALL = 100  # 100 UUIDs make 4 kB of URL; servers commonly allow 8
 class Batch:
     """The ids of one request, in any form, over `accounts`."""
 
-    def __init__(self, ids: Sequence[str], accounts: Collection[str]) -> None:
+    def __init__(self, noun: Noun, ids: Sequence[str], accounts: Collection[str]) -> None:
+        self._noun = noun
         self._refs = {text: read_ref(text, accounts) for text in ids}
 
     def wanted(self, account: str) -> list[Params]:
@@ -32,31 +33,22 @@ class Batch:
         Raises:
             AmbiguousIdError: two accounts have the same bare id.
         """
-        tasks = [reading.task for found in answered.values() for reading in found.found]
+        items = [reading.item for found in answered.values() for reading in found.found]
         missing = []
         for text, ref in self._refs.items():
-            found = sorted({task.id for task in tasks if ref and _matches(ref, task)})
+            found = sorted({item.id for item in items if ref and _matches(ref, item)})
             if len(found) > 1:
-                raise ambiguous(text, found)
+                raise self._noun.ambiguous(text, found)
             unsure = ref is not None and (ref.account in failed or (not ref.account and failed))
             if not found and not unsure:
                 missing.append(text)
         return tuple(missing)
 
 
-def ambiguous(text: str, candidates: Iterable[str]) -> AmbiguousIdError:
-    """Return the error for a bare id that several accounts know."""
-    listed = ", ".join(candidates)
-    return AmbiguousIdError(
-        f"Several accounts have a task {text!r}: {listed}.",
-        faults=[ParameterFault("id", "is in several accounts", allowed=listed)],
-    )
-
-
-def _matches(ref: Ref, task: Task) -> bool:
-    if ref.account not in {None, task.account}:
+def _matches(ref: Ref, item: Item) -> bool:
+    if ref.account not in {None, item.account}:
         return False
-    return task.upstream_id == ref.number if ref.number else task.uuid == ref.uuid
+    return item.upstream_id == ref.number if ref.number else item.uuid == ref.uuid
 
 
 def _chunks(params: Sequence[tuple[str, str]]) -> Iterable[Params]:

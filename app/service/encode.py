@@ -1,19 +1,23 @@
 """Answers: the envelope of lists, encoded once, hashed once."""
 
 import hashlib
-from dataclasses import dataclass
-from typing import Annotated, TypeAlias
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
-from app.cache.cache import Found
+from app.cache.answers import Found
+from app.cache.freshness import USUAL as USUAL_FRESHNESS
+from app.cache.freshness import Freshness
+from app.domain.activity import Activity
 from app.domain.task import Task
 from app.domain.times import rfc3339
 
 Meta = msgspec.Meta
 
-# What an answer weighs beside its body: the object, its ETag and its link, measured at 0.4 kB.
-_OVERHEAD_BYTES = 512
+# What an answer weighs beside its body: the object, its ETag, its link and the table of its
+# codings, measured at 0.5 kB.
+_OVERHEAD_BYTES = 640
 _encoder = msgspec.json.Encoder()
 
 
@@ -61,7 +65,7 @@ class ListMeta(msgspec.Struct, frozen=True):
     accounts: Annotated[tuple[AccountMeta, ...], Meta(description="Every account asked.")]
     scanned: Annotated[
         int | None,
-        Meta(description="How many tasks were looked at, when filters were applied here."),
+        Meta(description="How many items were looked at, when filters were applied here."),
     ]
     missing_ids: Annotated[
         tuple[str, ...] | None,
@@ -78,29 +82,54 @@ class TaskList(msgspec.Struct, frozen=True):
     meta: ListMeta
 
 
+class ActivityList(msgspec.Struct, frozen=True):
+    """One page of activities."""
+
+    items: tuple[Activity, ...]
+    page: PageInfo
+    meta: ListMeta
+
+
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A body as it leaves, with its strong ETag (RFC 9110 section 8.8.3) and its next page."""
+class Body:
+    """Bytes as they leave, with their strong ETag (RFC 9110 section 8.8.3)."""
 
     body: bytes
     etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Body):
+    """A body with its next page; `codings` holds what was made of it so far, by coding.
+
+    `failed` are the accounts whose items are not in it.
+    """
+
     next: str | None = None
+    failed: tuple[str, ...] = ()
+    codings: dict[str, Body] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def size_bytes(self) -> int:
-        """What keeping it costs."""
+        """What keeping it costs, without its codings."""
         return len(self.body) + _OVERHEAD_BYTES
 
 
 Delivery: TypeAlias = Found[Answer]
 """What a question is answered with: an answer or a failure, and how the cache came by it."""
 
+Wanted: TypeAlias = Freshness
+"""How fresh the caller wants it."""
 
-def encode(body: msgspec.Struct, *, next_path: str | None = None) -> Answer:
+USUAL: Final[Wanted] = USUAL_FRESHNESS
+"""As fresh as the clocks say."""
+
+
+def encode(body: Any, *, next_path: str | None = None, failed: tuple[str, ...] = ()) -> Answer:
     """Return the answer that holds `body` as JSON."""
     encoded = _encoder.encode(body)
     digest = hashlib.blake2b(encoded, digest_size=16).hexdigest()
-    return Answer(encoded, f'"{digest}"', next_path)
+    return Answer(encoded, f'"{digest}"', next_path, failed)
 
 
 def time_text(ns: int) -> str:

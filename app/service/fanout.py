@@ -3,15 +3,17 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
+from app.domain.reading import Reading
 from app.errors import (
+    RequestError,
     ServiceError,
-    TaskNotFoundError,
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
 from app.service.accounts import AccountBook
+from app.service.nouns import Noun
 from app.service.reading import Platform
 
 _RETRY_AFTER_S = 5.0
@@ -62,7 +64,7 @@ class Fanout:
             error: ServiceError = UpstreamTimeoutError(
                 f"The platform did not answer within {self._deadline_s:g} s.", account=account
             )
-        except TaskNotFoundError as exc:
+        except RequestError as exc:
             self._book.answered(account, as_of_ns)
             return Outcome(account, as_of_ns, None, exc)
         except ServiceError as exc:
@@ -75,36 +77,66 @@ class Fanout:
 
 
 def first_failure(outcomes: Iterable[Outcome[T]]) -> ServiceError | None:
-    """Return the failure to tell when nothing was found: the only one, or one that names all."""
-    failed = [outcome for outcome in outcomes if outcome.error is not None]
-    if not failed:
-        return None
-    if len(failed) == 1:
-        return failed[0].error
-    told = ", ".join(f"{each.account} ({each.error.slug})" for each in failed if each.error)
-    waits = [each.error.retry_after_s for each in failed if each.error]
+    """Return the failure to tell when nothing was found: the common one, or one that names all."""
+    failed = {each.account: each.error for each in outcomes if each.error is not None}
+    errors = [*failed.values()]
+    if len(errors) < 2:  # noqa: PLR2004  # nothing to put together
+        return next(iter(errors), None)
+    waits = [error.retry_after_s for error in errors if error.retry_after_s is not None]
+    if len({error.slug for error in errors}) == 1:
+        names = ", ".join(failed)
+        return type(errors[0])(
+            f"{names}: {errors[0].detail}",
+            retry_after_s=min(waits, default=None),
+            upstream=errors[0].upstream,
+        )
+    told = ", ".join(f"{account} ({error.slug})" for account, error in failed.items())
     return UpstreamUnavailableError(
-        f"No account could be asked: {told}.",
-        retry_after_s=min((wait for wait in waits if wait is not None), default=_RETRY_AFTER_S),
+        f"Accounts failed: {told}.", retry_after_s=min(waits, default=_RETRY_AFTER_S)
     )
 
 
-def refuse_failures(outcomes: Sequence[Outcome[T]], *, partial: bool) -> None:
+def refuse_failures(outcomes: Sequence[Outcome[T]]) -> None:
     """Let a partial answer pass, and an empty one never.
 
     Raises:
         ServiceError: every account failed.
-        UpstreamUnavailableError: some failed, and `partial` is not allowed.
     """
-    failed = [outcome for outcome in outcomes if outcome.error is not None]
-    if not failed or (partial and len(failed) < len(outcomes)):
-        return
-    failure = first_failure(failed)
-    if len(failed) == len(outcomes) and failure is not None:
+    failure = first_failure(outcomes)
+    if failure is not None and all(outcome.error is not None for outcome in outcomes):
         raise failure
-    told = ", ".join(outcome.account for outcome in failed)
-    raise UpstreamUnavailableError(
-        f"Not every account answered, and partial=deny was asked: {told}.",
-        retry_after_s=_RETRY_AFTER_S,
-        account=failed[0].account,
+
+
+def refuse_partial(failed: Sequence[str]) -> None:
+    """Refuse an answer that lacks accounts, for callers who said `partial=deny`.
+
+    Raises:
+        UpstreamUnavailableError: some of its accounts `failed`.
+    """
+    if failed:
+        raise UpstreamUnavailableError(
+            f"Not every account answered, and partial=deny was asked: {', '.join(failed)}.",
+            retry_after_s=_RETRY_AFTER_S,
+            account=failed[0],
+        )
+
+
+def only_one(
+    outcomes: Sequence[Outcome[Reading[Any]]], noun: Noun, text: str
+) -> tuple[Reading[Any], ServiceError | None]:
+    """Return what one account has, and the failure of another that might have it too.
+
+    Raises:
+        AmbiguousIdError: several accounts have it.
+        ServiceError: nobody has it, and an account that might have had it failed.
+        RequestError: every account said that it has no such thing.
+    """
+    found = [outcome.value for outcome in outcomes if outcome.value is not None]
+    if len(found) > 1:
+        raise noun.ambiguous(text, [reading.item.id for reading in found])
+    failure = first_failure(
+        outcome for outcome in outcomes if not isinstance(outcome.error, RequestError)
     )
+    if not found:
+        raise failure or noun.missing(text)
+    return found[0], failure

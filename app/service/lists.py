@@ -1,69 +1,71 @@
-"""The envelope of a page of tasks, and what it says of its own completeness."""
+"""The envelope of a page, and what it says of its own completeness."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
 from app.domain.cursor import CursorCodec
-from app.domain.query import Age, TaskQuery
-from app.service.encode import (
-    AccountMeta,
-    Answer,
-    ListMeta,
-    PageInfo,
-    TaskList,
-    encode,
-    time_text,
-)
+from app.domain.query import Age, Position, TaskQuery
+from app.service.encode import AccountMeta, Answer, ListMeta, PageInfo, encode, time_text
 from app.service.fanout import Outcome
-from app.service.merge import Merged
+from app.service.nouns import Noun
 from app.service.reading import Slice
 
-_PATH = "/v1/tasks"
 _MAY_LACK = {"started_at", "completed_at"}
 
 
-class TaskPage:
-    """Makes the answer to one query asked at `now_ns`."""
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a page shows: items ready to encode, where the walk goes on, remarks for people."""
 
-    def __init__(self, query: TaskQuery, *, now_ns: int, cursors: CursorCodec) -> None:
+    items: Sequence[Any] = ()
+    next: Position | None = None
+    missing: tuple[str, ...] | None = None
+    scanned_counts: bool = False
+    notes: tuple[str, ...] = ()
+
+
+class ListPage:
+    """Makes the answer to one query; `anchor_ns` is the now that its ages were counted from."""
+
+    def __init__(
+        self, noun: Noun, query: TaskQuery, *, anchor_ns: int, cursors: CursorCodec
+    ) -> None:
+        self._noun = noun
         self._query = query
-        self._now_ns = now_ns
+        self._anchor_ns = anchor_ns
         self._cursors = cursors
 
-    def empty(self) -> Answer:
-        """Return the answer to a question that no task can match; nobody was asked."""
-        outcomes = [
-            Outcome(account, self._now_ns, Slice(), None) for account in self._query.accounts
-        ]
-        missing = self._query.ids or None
-        return self.filled(Merged((), None), outcomes, missing=missing, scanned_counts=False)
+    def empty(self, as_of_ns: int) -> Answer:
+        """Return the answer to a question that nothing can match; nobody was asked."""
+        outcomes = [Outcome(account, as_of_ns, Slice(), None) for account in self._query.accounts]
+        return self.filled(Content(missing=self._query.ids or None), outcomes)
 
-    def filled(
-        self,
-        merged: Merged,
-        outcomes: Sequence[Outcome[Slice]],
-        *,
-        missing: tuple[str, ...] | None,
-        scanned_counts: bool,
-    ) -> Answer:
-        """Return the answer that holds `merged`, with the outcome of every account."""
+    def filled(self, content: Content, outcomes: Sequence[Outcome[Slice]]) -> Answer:
+        """Return the answer that holds `content`, with the outcome of every account."""
         slices = [outcome.value for outcome in outcomes if outcome.value is not None]
         times = [outcome.as_of_ns for outcome in outcomes if outcome.value is not None]
-        page = self._page(merged)
+        failed = {outcome.account for outcome in outcomes if outcome.error is not None}
+        failed |= set(self._query.missed)
+        unread = {outcome.account for outcome in outcomes if outcome.value is None}
+        missed = tuple(sorted(unread.union(self._query.missed)))
+        page = self._page(content.next, missed)
         meta = ListMeta(
             data_as_of=time_text(min(times)),
-            complete=len(slices) == len(outcomes),
+            complete=not failed,
             accounts=tuple(_account(outcome) for outcome in outcomes),
-            scanned=sum(found.scanned for found in slices) if scanned_counts else None,
-            missing_ids=missing,
-            notes=self._notes(sum(found.keyless for found in slices)),
+            scanned=sum(found.scanned for found in slices) if content.scanned_counts else None,
+            missing_ids=content.missing,
+            notes=self._notes(sum(found.keyless for found in slices)) + content.notes,
         )
-        return encode(TaskList(merged.tasks, page, meta), next_path=page.next)
+        body = self._noun.envelope(tuple(content.items), page, meta)
+        return encode(body, next_path=page.next, failed=tuple(sorted(failed)))
 
-    def _page(self, merged: Merged) -> PageInfo:
+    def _page(self, position: Position | None, missed: tuple[str, ...]) -> PageInfo:
         query = self._query
-        if merged.next is None:
+        if position is None:
             return PageInfo(query.limit, has_more=False, next_cursor=None, next=None)
         ages = any(
             isinstance(bound, Age)
@@ -72,21 +74,27 @@ class TaskPage:
         )
         cursor = self._cursors.write(
             msgspec.structs.replace(
-                query, position=merged.next, anchor_ns=self._now_ns if ages else None
+                query,
+                position=position,
+                anchor_ns=self._anchor_ns if ages else None,
+                missed=missed,
             )
         )
-        return PageInfo(query.limit, True, cursor, f"{_PATH}?cursor={cursor}")
+        return PageInfo(query.limit, True, cursor, f"{self._noun.path}?cursor={cursor}")
 
     def _notes(self, keyless: int) -> tuple[str, ...]:
-        sort = self._query.sort
+        sort, many = self._query.sort, self._noun.many
+        if self._query.missed:
+            # Their items stood between the positions of pages that are gone.
+            lost = ", ".join(self._query.missed)
+            return (f"Earlier pages of this walk lack {many} of {lost}; begin it again.",)
         if sort in _MAY_LACK and not self._query.ids:
-            return (f"Tasks without {sort} are left out of this order.",)
+            return (f"{many.capitalize()} without {sort} are left out of this order.",)
         if keyless:
-            return (f"{keyless} tasks without {sort} were left out of this order.",)
+            return (f"{keyless} {many} without {sort} were left out of this order.",)
         return ()
 
 
 def _account(outcome: Outcome[Slice]) -> AccountMeta:
-    if outcome.error is not None:
-        return AccountMeta(outcome.account, None, outcome.error.slug)
-    return AccountMeta(outcome.account, time_text(outcome.as_of_ns), None)
+    as_of = None if outcome.value is None else time_text(outcome.as_of_ns)
+    return AccountMeta(outcome.account, as_of, outcome.error.slug if outcome.error else None)

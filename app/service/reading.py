@@ -1,43 +1,55 @@
 """Reading one account: as many pages as an answer needs, cut, filtered and in walk order."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
+from app.domain.activity import Activity
 from app.domain.plan import Params, Plan
 from app.domain.query import Position
-from app.domain.task import Page, Reading
+from app.domain.reading import Page, Reading
+from app.domain.task import Task
+from app.errors import UpstreamInvalidResponseError
 
 _SCAN_PAGE_MIN = 200  # a local filter reads at least this many at once, whatever the limit
 _START_NS = 2**63 - 1  # beyond every sort key, for unreadable items before the first readable one
 
 
 class Platform(Protocol):
-    """What the service needs of one account of the platform."""
+    """What the service needs of one account of the platform; all of it raises UpstreamError."""
 
-    def task_pages(self, params: Params, *, limit: int) -> AsyncGenerator[Page, None]:
-        """Yield the pages of a list, `limit` tasks each; raises UpstreamError."""
+    def task_pages(self, params: Params, *, limit: int) -> AsyncGenerator[Page[Task], None]:
+        """Yield the pages of a list, `limit` tasks each."""
 
-    async def task(self, upstream_id: str) -> Reading:
-        """Return one task; raises TaskNotFoundError, UpstreamError."""
+    async def task(self, upstream_id: str) -> Reading[Task]:
+        """Return one task; raises TaskNotFoundError."""
+
+    def activity_pages(self, params: Params, *, limit: int) -> AsyncGenerator[Page[Activity], None]:
+        """Yield the pages of a list, `limit` activities each."""
+
+    async def activity(self, upstream_id: str) -> Reading[Activity]:
+        """Return one activity; raises ActivityNotFoundError."""
+
+
+Pages: TypeAlias = Callable[[Params, int], AsyncGenerator[Page[Any], None]]
 
 
 @dataclass(slots=True)
 class Slice:
     """What one account gave: rows in walk order, complete up to `frontier`; None means to the end.
 
-    `scanned` counts what was looked at, `keyless` readable tasks without the sort field; `found`
+    `scanned` counts what was looked at, `keyless` readable items without the sort field; `found`
     is all that a batch read, whether it has a place on this page or not.
     """
 
-    rows: list[tuple[Position, Reading]] = field(default_factory=list)
+    rows: list[tuple[Position, Reading[Any]]] = field(default_factory=list)
     frontier: Position | None = None
     scanned: int = 0
     keyless: int = 0
-    found: list[Reading] = field(default_factory=list)
+    found: list[Reading[Any]] = field(default_factory=list)
 
 
 class _Walk:
@@ -55,13 +67,14 @@ class _Walk:
         # In another account than the position's that one was passed, and they with it. In the
         # position's own it may be the position itself, gone meanwhile: the first readable tells.
         self._resumed_at = resumed_at
-        self._head: list[Reading] | None = None
+        self._head: list[Reading[Any]] | None = None
         if resumed_at and resumed_at.account == account and resumed_at.key_ns != self._last.key_ns:
             self._head = []
         self._seen: set[int] = set()
+        self.passed = 0
         self.slice = Slice(frontier=plan.position)
 
-    def take(self, reading: Reading) -> bool:
+    def take(self, reading: Reading[Any]) -> bool:
         """Add `reading` if it belongs here; return False when the window's end was passed."""
         self.slice.scanned += 1
         if reading.number is None:
@@ -85,15 +98,16 @@ class _Walk:
         for reading in head or ():
             self._take_unreadable(reading)
 
-    def _take_unreadable(self, reading: Reading) -> None:
+    def _take_unreadable(self, reading: Reading[Any]) -> None:
         if self._head is not None:
             self._head.append(reading)
             return
         self._last = msgspec.structs.replace(self._last, after=self._last.after + self._step)
         self._add(self._last, reading)
 
-    def _add(self, place: Position, reading: Reading) -> bool:
+    def _add(self, place: Position, reading: Reading[Any]) -> bool:
         if self._plan.passed(place):
+            self.passed += 1
             return True
         if self._plan.ended(place):
             return False
@@ -102,7 +116,7 @@ class _Walk:
             self.slice.rows.append((place, reading))
         return True
 
-    def _wanted(self, reading: Reading) -> bool:
+    def _wanted(self, reading: Reading[Any]) -> bool:
         if reading.number is None:
             return True
         keep = self._plan.keep
@@ -114,7 +128,7 @@ class _Walk:
 
 
 async def read_slice(
-    platform: Platform, account: str, plan: Plan, *, limit: int, pages_max: int
+    pages_of: Pages, account: str, plan: Plan, *, limit: int, pages_max: int
 ) -> Slice:
     """Read until `limit` rows are there or the account has no more.
 
@@ -129,7 +143,7 @@ async def read_slice(
     if plan.keep is not None:
         size = max(size, _SCAN_PAGE_MIN)
     read = 0
-    async with aclosing(platform.task_pages(plan.params, limit=size)) as pages:
+    async with aclosing(pages_of(plan.params, size)) as pages:
         async for page in pages:
             read += 1
             inside = all(walk.take(reading) for reading in page.readings)
@@ -138,7 +152,9 @@ async def read_slice(
             if page.last or not inside:
                 walk.slice.frontier = None
                 break
-            if len(walk.slice.rows) >= limit:
+            # What was passed took the place of as many new ones: another call for those few would
+            # double the cost of every page of a walk.
+            if walk.slice.rows and len(walk.slice.rows) + walk.passed >= limit:
                 break
             # A page of ties that were all seen moves nothing; stopping there would stop for ever.
             moved = walk.slice.frontier != plan.position
@@ -148,19 +164,49 @@ async def read_slice(
 
 
 async def read_batch(
-    platform: Platform, account: str, plan: Plan, wanted: Sequence[Params]
+    pages_of: Pages, account: str, plan: Plan | None, wanted: Sequence[Params]
 ) -> Slice:
     """Read a batch whole: one list for each of `wanted`, since parameters are ANDed (P§5.3).
+
+    With filters each list is read twice, so that what they leave out is not called missing;
+    without a `plan` nothing can match, and it is only read whether the ids exist.
 
     Raises:
         UpstreamError: the platform failed.
     """
-    walk = _Walk(plan, account, resumed_at=None)
+    walk = None if plan is None else _Walk(plan, account, resumed_at=None)
+    filters = plan is not None and any(name != "order" for name, _ in plan.params)
+    found: list[Reading[Any]] = []
     for ids in wanted:
-        async with aclosing(platform.task_pages(plan.params + ids, limit=len(ids))) as pages:
-            async for page in pages:
-                for reading in page.readings:
-                    walk.slice.found.append(reading)
-                    walk.take(reading)
-    walk.slice.frontier = None
-    return walk.slice
+        async for reading in _readings(pages_of, ids):
+            _check(reading, ids)
+            found.append(reading)
+            if walk and not filters:
+                walk.take(reading)
+        if walk and plan and filters:
+            async for reading in _readings(pages_of, plan.params + ids, limit=len(ids)):
+                walk.take(reading)
+    everything = walk.slice if walk else Slice()
+    everything.frontier = None
+    everything.found = found
+    return everything
+
+
+def _check(reading: Reading[Any], ids: Params) -> None:
+    """Refuse an item that was not asked for: the platform did not look at the filter."""
+    if reading.number is not None:
+        got = (("id", str(reading.number)), ("uuid", reading.item.uuid))
+        if not any(each in ids for each in got):
+            raise UpstreamInvalidResponseError(
+                "The platform answered with another item than it was asked for.",
+                account=reading.item.account,
+            )
+
+
+async def _readings(
+    pages_of: Pages, params: Params, *, limit: int = 0
+) -> AsyncGenerator[Reading[Any], None]:
+    async with aclosing(pages_of(params, limit or len(params))) as pages:
+        async for page in pages:
+            for reading in page.readings:
+                yield reading

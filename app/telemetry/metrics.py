@@ -24,6 +24,8 @@ from app.telemetry.access import AccessMetrics
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 # A kept answer takes tens of microseconds, a cold one as long as the platform's 60 s time-out.
 _SERVED_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 90)
+_QUEUED_S = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_BREAKER_STATES = ("closed", "half_open", "open")
 _UPSTREAM_S = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
@@ -43,12 +45,24 @@ class CacheFigures(Protocol):
         """Callers answered by what was kept."""
 
     @property
+    def stale(self) -> int:
+        """Callers answered by something old."""
+
+    @property
     def misses(self) -> int:
         """Callers whose question was loaded."""
 
     @property
     def collapsed(self) -> int:
         """Callers who waited for another's load."""
+
+    @property
+    def refreshes(self) -> int:
+        """Loads begun behind a caller who did not wait."""
+
+    @property
+    def stale_if_error(self) -> int:
+        """Callers whom a failure sent back to something old."""
 
     @property
     def evictions(self) -> int:
@@ -86,6 +100,19 @@ class Metrics:
         self._upstream_seconds = seconds(name, text, ["account", "endpoint"], buckets=_UPSTREAM_S)
         name, text = "taskgate_upstream_retries_total", "Calls that were scheduled once more."
         self._retries = counter(name, text, ["account", "endpoint"])
+
+        name, text = "taskgate_upstream_retries_forgone_total", "Retries that the budget forbade."
+        self._retries_forgone = counter(name, text, ["account", "endpoint"])
+        name, text = "taskgate_gate_wait_seconds", "Wait of a call for its turn, mostly 0."
+        self._turn_waits = seconds(name, text, ["account"], buckets=_QUEUED_S)
+        name = "taskgate_gate_refusals_total"
+        text = "Calls turned away: the gate was closed, or its queue full (overloaded)."
+        self._turn_refusals = counter(name, text, ["account", "reason"])
+        name, text = "taskgate_gate_closures_total", "Times the platform asked for quiet."
+        self._gate_closures = counter(name, text, ["account"])
+        name = "taskgate_breaker_state"
+        text = "1 for the state that the breaker is in; absent until it first moved."
+        self._breaker = gauge(name, text, ["account", "part", "state"])
 
         name, text = "taskgate_token_refreshes_total", "Tokens asked for; outcome is ok or failed."
         self._token_refreshes = counter(name, text, ["account", "outcome"])
@@ -127,6 +154,27 @@ class Metrics:
         """Count one call that will be made again."""
         self._retries.labels(account, endpoint).inc()
 
+    def retry_forgone(self, *, account: str, endpoint: str) -> None:
+        """Count one call that would have been made again."""
+        self._retries_forgone.labels(account, endpoint).inc()
+
+    def turn_taken(self, *, account: str, waited_s: float) -> None:
+        """Count one call that came through the gate."""
+        self._turn_waits.labels(account).observe(waited_s)
+
+    def turn_refused(self, *, account: str, reason: str) -> None:
+        """Count one call that was turned away."""
+        self._turn_refusals.labels(account, reason).inc()
+
+    def gate_closed(self, *, account: str) -> None:
+        """Count one closure, or one that was prolonged."""
+        self._gate_closures.labels(account).inc()
+
+    def breaker_moved(self, *, account: str, part: str, state: str) -> None:
+        """Note the state that a breaker is in from now on."""
+        for each in _BREAKER_STATES:
+            self._breaker.labels(account, part, each).set(each == state)
+
     def token_refreshed(self, *, account: str, lifetime_s: float) -> None:
         """Count a fresh token; its age runs from now."""
         born = self._monotonic()
@@ -165,6 +213,15 @@ class _CacheCollector(Collector):
             "taskgate_cache_lookups", "Questions to the cache, by outcome.", labels=["outcome"]
         )
         answered.add_metric(["hit"], now.hits)
+        answered.add_metric(["stale"], now.stale)
         answered.add_metric(["miss"], now.misses)
         answered.add_metric(["collapsed"], now.collapsed)
         yield answered
+        yield CounterMetricFamily(
+            "taskgate_cache_refreshes", "Loads behind callers who did not wait.", now.refreshes
+        )
+        yield CounterMetricFamily(
+            "taskgate_cache_stale_if_error",
+            "Stale answers served because the platform failed.",
+            now.stale_if_error,
+        )

@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 from openapi_spec_validator import validate
 
-from app.domain.parameters import PARAMETERS
+from app.domain.parameters import TASK_PARAMETERS
 from app.domain.task import Task
 from app.errors import RequestError, ServiceError, UpstreamError
 from app.main import create_app
@@ -39,11 +39,12 @@ def test_made_once(app: FastAPI) -> None:
 
 
 def test_task(document: dict[str, Any]) -> None:
-    """Every field of a task is there, always sent, described and with an example where it helps."""
+    """Every field of a task is there, sent unless it is opt-in, described, with its examples."""
     schema = document["components"]["schemas"]["Task"]
     fields = schema["properties"]
 
-    assert set(fields) == set(schema["required"]) == set(Task.__struct_fields__)
+    assert set(fields) == set(Task.__struct_fields__)
+    assert set(fields) - set(schema["required"]) == {"raw", "result_payload", "activities"}
     assert not [name for name, field in fields.items() if not field.get("description")]
     assert fields["created_at"]["examples"] == ["2020-04-22T11:34:03.290Z"]
     assert fields["created_at"]["format"] == "date-time"
@@ -56,7 +57,7 @@ def test_schemas_described(document: dict[str, Any]) -> None:
     assert not [name for name, schema in schemas.items() if not schema.get("description")]
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("name", TASK_PARAMETERS.by_name)
 def test_parameters(document: dict[str, Any], name: str) -> None:
     """Every parameter of the table is documented, with a schema and an example."""
     listed = document["paths"]["/v1/tasks"]["get"]["parameters"]
@@ -65,7 +66,7 @@ def test_parameters(document: dict[str, Any], name: str) -> None:
     assert parameter["in"] == "query"
     assert parameter["description"]
     schema = parameter["schema"]
-    assert (schema["type"] == "array") == PARAMETERS[name].many
+    assert (schema["type"] == "array") == TASK_PARAMETERS.by_name[name].many
     assert name == "cursor" or schema.get("items", schema)["examples"]
 
 
@@ -81,7 +82,7 @@ def test_failures(document: dict[str, Any], path: str, more: set[str]) -> None:
     told = document["paths"][path]["get"]["responses"]
     text = " ".join(response["description"] for response in told.values())
     refused = below(RequestError) if path == "/v1/tasks" else {"unknown-parameter"}
-    refused -= {"route-not-found", "method-not-allowed", "task-not-found"}
+    refused -= {"route-not-found", "method-not-allowed", "task-not-found", "activity-not-found"}
 
     for slug in below(UpstreamError) | refused | more | {"internal", "uri-too-long"}:
         assert f"`{slug}`" in text

@@ -80,10 +80,10 @@ async def test_changed(client: httpx.AsyncClient, upstream: FakeUpstream, time: 
     """Another answer has another ETag, and a failure is told whatever the caller holds."""
     etag = (await client.get("/v1/tasks")).headers["etag"]
     upstream.tasks.pop()
-    time.now += 11
+    time.now += 41
     changed = await client.get("/v1/tasks", headers={"If-None-Match": etag})
     upstream.fail_next(429, path="/tasks")
-    time.now += 11
+    time.now += 700
     failed = await client.get("/v1/tasks", headers={"If-None-Match": "*"})
 
     assert changed.status_code == 200

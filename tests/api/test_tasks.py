@@ -98,7 +98,7 @@ FAILURES = {
     "no-items": (garbling({"s3cret": []}), "502 upstream-invalid-response", None),
     "refused": (breaking(httpx.ConnectError("s3cret")), "503 upstream-unavailable", "5"),
     "timeout": (breaking(httpx.ReadTimeout("s3cret")), "504 upstream-timeout", None),
-    "token": (locked_out, "502 upstream-auth-failed", None),
+    "token": (locked_out, "502 upstream-auth-failed", "1"),
 }
 
 
@@ -123,14 +123,14 @@ async def test_failures(client: httpx.AsyncClient, upstream: FakeUpstream, kind:
 async def test_failure_is_seen(client: httpx.AsyncClient, upstream: FakeUpstream) -> None:
     """After a failure the accounts and the probe say so, and the next success mends both."""
     seen: list[Any] = []
-    upstream.fail_next(429, path="/tasks")
+    upstream.fail_next(400, path="/tasks")
     for path in ("/v1/tasks", "/v1/tasks/1"):
         await client.get(path)
         account = (await get(client, "/v1/accounts"))["items"][0]
         seen.append((account["status"], account["problem"], await get(client, "/readyz")))
 
     assert seen == [
-        ("down", "upstream-throttled", {"status": "degraded"}),
+        ("down", "upstream-error", {"status": "degraded"}),
         ("ok", None, {"status": "ok"}),
     ]
 

@@ -1,17 +1,12 @@
 """A real server and a real browser."""
 
-import asyncio
-import os
-import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.support.edge import edge
+from tests.support.live import absent, live
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGS = [
@@ -29,10 +24,8 @@ ARGS = [
 def browser() -> Iterator[Browser]:
     """Headless Chromium; without it a test is skipped, but fails where CI promises one."""
     if not CHROMIUM.exists():
-        reason = f"no browser at {CHROMIUM}: install the package chromium"
-        if "CI" in os.environ:  # noqa: TID251  # the only place that asks where it runs
-            pytest.fail(reason)
-        pytest.skip(reason)
+        absent(f"no browser at {CHROMIUM}: install the package chromium")
+    expect.set_options(timeout=20_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=str(CHROMIUM), headless=True, args=ARGS
@@ -43,14 +36,6 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def address() -> Iterator[str]:
-    """The address of a server on a free loopback port that serves the edge with sandbox data."""
-    config = uvicorn.Config(edge(sandbox=True).app, log_config=None, access_log=False)
-    server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
-        serve = server.serve(sockets=[listening])
-        thread = threading.Thread(target=asyncio.run, args=[serve])
-        thread.start()
-        yield f"http://127.0.0.1:{port}"
-        server.should_exit = True
-        thread.join()
+    """The address of the real service over the sandbox, on a free loopback port."""
+    with live("eu2") as url:
+        yield url

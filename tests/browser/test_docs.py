@@ -6,7 +6,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from app import __version__
 
 pytestmark = pytest.mark.machine
 
@@ -51,8 +53,8 @@ def test_swagger(watched: Watched, address: str, tmp_path: Path) -> None:
     page = watched.page
     page.goto(f"{address}/docs")
 
-    expect(page.locator("#operations-tasks-tasks_v1_tasks_get")).to_be_visible()
-    expect(page.locator(".info .version").first).to_contain_text("1.2.3")
+    expect(page.locator("#operations-tasks-list_tasks")).to_be_visible()
+    expect(page.locator(".info .version").first).to_contain_text(__version__)
     expect(page.get_by_role("note")).to_contain_text("Sandbox data.")
     page.wait_for_load_state("networkidle")
     page.screenshot(path=tmp_path / "docs.png", full_page=True)
@@ -61,20 +63,52 @@ def test_swagger(watched: Watched, address: str, tmp_path: Path) -> None:
     assert watched.flat()
 
 
-@pytest.mark.parametrize("width", [1280])
-def test_try_it_out(watched: Watched, address: str) -> None:
-    """An operation can be tried from `/docs`, and its answer is shown."""
-    operation = watched.page.locator("#operations-tasks-tasks_v1_tasks_get")
-    watched.page.goto(f"{address}/docs")
+@pytest.mark.parametrize("width", WIDTHS)
+def test_try_it_out(watched: Watched, address: str, tmp_path: Path) -> None:
+    """*Try it out* and *Execute* on the list of tasks show a real answer."""
+    page = watched.page
+    operation = page.locator("#operations-tasks-list_tasks")
+    page.goto(f"{address}/docs")
     operation.locator(".opblock-summary-control").click()
     operation.get_by_role("button", name="Try it out").click()
     operation.get_by_role("button", name="Execute").click()
 
-    expect(operation.locator(".live-responses-table tbody .response-col_status")).to_contain_text(
-        "200"
-    )
+    answer = operation.locator(".live-responses-table")
+    expect(answer.locator("tbody .response-col_status")).to_contain_text("200")
+    expect(answer.locator("tbody .highlight-code").first).to_contain_text('"id": "eu2.')
+    expect(operation.locator(".request-url").first).to_contain_text(f"{address}/v1/tasks?sort=")
+    page.screenshot(path=tmp_path / "tried.png", full_page=True)
     assert watched.hosts <= {"127.0.0.1", None}
     assert watched.complaints == []
+
+
+def above(first: Locator, second: Locator) -> bool:
+    """Say whether one element ends before the other begins."""
+    upper, lower = first.bounding_box(), second.bounding_box()
+    assert upper is not None
+    assert lower is not None
+    return upper["y"] + upper["height"] <= lower["y"]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(
+    ("path", "operation"),
+    [
+        ("docs", "#operations-tasks-list_tasks"),
+        ("redoc", "[data-section-id='operation/list_tasks']"),
+    ],
+    ids=["docs", "redoc"],
+)
+@pytest.mark.parametrize("rule", ["Lists", "Cursors", "Freshness", "Errors"])
+def test_rules_first(watched: Watched, address: str, path: str, operation: str, rule: str) -> None:
+    """The base rules stand before the first operation."""
+    page = watched.page
+    page.goto(f"{address}/{path}")
+
+    heading = page.locator("h2", has_text=rule).first
+    expect(heading).to_be_visible()
+    expect(page.locator(operation)).to_be_visible()
+    assert above(heading, page.locator(operation))
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -83,8 +117,8 @@ def test_redoc(watched: Watched, address: str, tmp_path: Path) -> None:
     page = watched.page
     page.goto(f"{address}/redoc")
 
-    expect(page.locator("[data-section-id='operation/tasks_v1_tasks_get']")).to_be_visible()
-    expect(page.locator("h1").first).to_contain_text("1.2.3")
+    expect(page.locator("[data-section-id='operation/list_tasks']")).to_be_visible()
+    expect(page.locator("h1").first).to_contain_text(__version__)
     expect(page.get_by_role("note")).to_contain_text("Sandbox data.")
     page.wait_for_load_state("networkidle")
     page.screenshot(path=tmp_path / "redoc.png", full_page=True)

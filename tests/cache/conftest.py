@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app.cache.cache import Cache
-from tests.cache.origin import Clock
+from tests.cache.origin import CLOCKS, Clock
 
 
 @pytest.fixture
@@ -21,8 +21,7 @@ def cache(clock: Clock) -> Cache[str]:
     """An empty cache without spread: a `rand` of one half leaves every TTL as it is."""
     return Cache(
         max_bytes=1_000_000,
-        failure_ttl_s=2.0,
-        not_found_ttl_s=5.0,
+        clocks=CLOCKS,
         monotonic=clock,
         rand=lambda: 0.5,
     )

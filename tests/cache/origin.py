@@ -1,9 +1,15 @@
 """What the cache stands before in these tests: a clock set by hand and a loader behind a gate."""
 
 import asyncio
+from dataclasses import replace
 from typing import Generic, TypeVar
 
+from app.cache.answers import Clocks
+
 T = TypeVar("T")
+
+CLOCKS = Clocks(failure_ttl_s=2.0, not_found_ttl_s=5.0)
+GRACES = replace(CLOCKS, stale_while_revalidate_s=30.0, stale_if_error_s=600.0)
 
 
 class Clock:

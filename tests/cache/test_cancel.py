@@ -4,10 +4,11 @@ import asyncio
 
 import pytest
 
-from app.cache.cache import Cache, Loaded
+from app.cache.answers import Loaded
+from app.cache.cache import Cache
 from app.cache.flight import Flights
 from app.errors import UpstreamFailedError, UpstreamUnavailableError
-from tests.cache.origin import Origin
+from tests.cache.origin import Clock, Origin
 
 pytestmark = pytest.mark.usefixtures("_nothing_leaks")
 
@@ -20,7 +21,7 @@ async def _leave(*callers: asyncio.Task[tuple[int, bool]]) -> None:
 
 async def test_first_caller_leaves() -> None:
     """When the first of 51 callers leaves, its load goes on for the other 50."""
-    flights: Flights[str, int] = Flights()
+    flights: Flights[str, int] = Flights(monotonic=Clock())
     origin = Origin(1, shut=True)
     first, *others = [asyncio.create_task(flights.join("key", origin)) for _ in range(51)]
     await origin.entered.wait()
@@ -34,7 +35,7 @@ async def test_first_caller_leaves() -> None:
 
 async def test_last_one_out() -> None:
     """When every caller has left, the load is cancelled; each caller is cancelled, not failed."""
-    flights: Flights[str, int] = Flights()
+    flights: Flights[str, int] = Flights(monotonic=Clock())
     origin = Origin(1, shut=True)
     callers = [asyncio.create_task(flights.join("key", origin)) for _ in range(3)]
     await origin.entered.wait()
@@ -62,7 +63,7 @@ async def test_caller_after_the_last_leave() -> None:
 
     The end of the old one does not take the key of the new one, which others still join.
     """
-    flights: Flights[str, int] = Flights()
+    flights: Flights[str, int] = Flights(monotonic=Clock())
     old, new = Origin(1, shut=True, stubborn=True), Origin(2, shut=True)
     leaver = asyncio.create_task(flights.join("key", old))
     await old.entered.wait()
@@ -102,7 +103,7 @@ async def test_abandoned_outcome(cache: Cache[str], outcome: Loaded[str] | Excep
 
 async def test_cancelled_from_inside() -> None:
     """A load that cancels itself fails its callers, for they were not cancelled."""
-    flights: Flights[str, int] = Flights()
+    flights: Flights[str, int] = Flights(monotonic=Clock())
 
     async def load() -> int:
         raise asyncio.CancelledError

@@ -5,7 +5,8 @@ import asyncio
 import anyio
 import pytest
 
-from app.cache.cache import Cache, Loaded
+from app.cache.answers import Loaded
+from app.cache.cache import Cache
 from app.errors import UpstreamUnavailableError
 from tests.cache.origin import Origin
 

@@ -5,7 +5,8 @@ import traceback
 
 import pytest
 
-from app.cache.cache import Cache, Found, Loaded
+from app.cache.answers import Found, Loaded
+from app.cache.cache import Cache
 from app.cache.flight import fresh_copy
 from app.errors import (
     CursorMalformedError,

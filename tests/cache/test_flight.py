@@ -4,9 +4,11 @@ import asyncio
 
 import pytest
 
-from app.cache.cache import Cache, CacheFigures, Loaded
+from app.cache.answers import CacheFigures, Loaded
+from app.cache.cache import Cache
 from app.cache.flight import Flights
-from tests.cache.origin import Origin
+from app.cache.store import ENTRY_BYTES, weigh
+from tests.cache.origin import Clock, Origin
 
 pytestmark = pytest.mark.usefixtures("_nothing_leaks")
 
@@ -23,13 +25,18 @@ async def test_cold_key(cache: Cache[str]) -> None:
     assert {answer.unwrap() for answer in found} == {"answer"}
     assert sorted(answer.how for answer in found) == ["collapsed"] * 999 + ["miss"]
     assert cache.figures() == CacheFigures(
-        entries=1, bytes=1_124, hits=0, misses=1, collapsed=999, evictions=0
+        entries=1,
+        bytes=ENTRY_BYTES + weigh("key") + 100,
+        hits=0,
+        misses=1,
+        collapsed=999,
+        evictions=0,
     )
 
 
 async def test_keys_fly_apart() -> None:
     """Different keys never wait for each other."""
-    flights: Flights[str, int] = Flights()
+    flights: Flights[str, int] = Flights(monotonic=Clock())
     slow, quick = Origin(1, shut=True), Origin(2)
     waiting = asyncio.create_task(flights.join("slow", slow))
     await slow.entered.wait()
@@ -42,7 +49,7 @@ async def test_keys_fly_apart() -> None:
 
 async def test_landed() -> None:
     """What has landed is not kept here: the next caller flies anew."""
-    flights: Flights[str, int] = Flights()
+    flights: Flights[str, int] = Flights(monotonic=Clock())
     origin = Origin(1)
 
     assert await flights.join("key", origin) == (1, True)
@@ -52,7 +59,7 @@ async def test_landed() -> None:
 
 async def test_landed_a_moment_ago() -> None:
     """A caller who comes after a load's last step, but before its callbacks, flies anew."""
-    flights: Flights[str, int] = Flights()
+    flights: Flights[str, int] = Flights(monotonic=Clock())
     late: list[asyncio.Task[tuple[int, bool]]] = []
 
     async def load() -> int:  # its last act puts a caller ahead of its own callbacks
@@ -65,7 +72,7 @@ async def test_landed_a_moment_ago() -> None:
 
 async def test_joins_the_newer() -> None:
     """A flight that ended takes no key from the one that follows it."""
-    flights: Flights[str, int] = Flights()
+    flights: Flights[str, int] = Flights(monotonic=Clock())
     newer = Origin(2, shut=True)
     late: list[asyncio.Task[tuple[int, bool]]] = []
 

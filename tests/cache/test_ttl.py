@@ -4,8 +4,10 @@ import asyncio
 
 import pytest
 
-from app.cache.cache import Cache, Loaded
-from tests.cache.origin import Clock, Origin
+from app.cache.answers import Loaded
+from app.cache.cache import Cache
+from app.cache.store import ENTRY_BYTES, weigh
+from tests.cache.origin import CLOCKS, Clock, Origin
 
 pytestmark = pytest.mark.usefixtures("_nothing_leaks")
 
@@ -25,7 +27,7 @@ async def test_within_and_after(cache: Cache[str], clock: Clock) -> None:
         ("hit", "old"),
         ("miss", "new"),
     ]
-    assert (cache.figures().entries, cache.figures().bytes) == (1, 1_224)
+    assert (cache.figures().entries, cache.figures().bytes) == (1, ENTRY_BYTES + weigh("key") + 200)
     assert (cache.figures().hits, cache.figures().misses) == (1, 2)
 
 
@@ -41,8 +43,7 @@ async def test_spread(clock: Clock, rand: float, ttl_s: float) -> None:
     """A TTL is spread by ten per cent, so that what came together does not end together."""
     cache: Cache[str] = Cache(
         max_bytes=100_000,
-        failure_ttl_s=2.0,
-        not_found_ttl_s=5.0,
+        clocks=CLOCKS,
         monotonic=clock,
         rand=lambda: rand,
     )

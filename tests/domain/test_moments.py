@@ -1,7 +1,7 @@
 """Moments as callers write them, and the refusals that tell what was meant."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.moments import AGE_MAX_S, MomentError, is_empty, read_moment, resolve
@@ -126,7 +126,6 @@ _TIMES = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(_TIMES | _DIGITS | st.builds("{}{}".format, _DIGITS, st.sampled_from("smhdw")) | st.text())
 def test_extremes(text: str) -> None:
     """Every text is refused by name or can be told to the platform; nothing overflows."""

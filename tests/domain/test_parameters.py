@@ -5,9 +5,27 @@ from typing import Any
 import pytest
 
 from app.domain.moments import ALLOWED
-from app.domain.parameters import PARAMETERS, TOKEN_LENGTH_MAX, Parameter, ValueFaultError
-from app.domain.query import SORT_FIELDS, TOKEN_FIELDS
+from app.domain.parameter import Parameter
+from app.domain.parameters import (
+    ACTIVITY_ITEM_PARAMETERS,
+    ACTIVITY_PARAMETERS,
+    TASK_ITEM_PARAMETERS,
+    TASK_PARAMETERS,
+    Table,
+)
+from app.domain.query import SORT_FIELDS
 from app.domain.status import GROUPS, STATUSES
+from app.domain.values import TOKEN_LENGTH_MAX, ValueFaultError
+
+PARAMETERS = TASK_PARAMETERS.by_name
+EVERY = [
+    *TASK_PARAMETERS.by_name.values(),
+    *ACTIVITY_PARAMETERS.by_name.values(),
+    *TASK_ITEM_PARAMETERS.by_name.values(),
+    *ACTIVITY_ITEM_PARAMETERS.by_name.values(),
+]
+
+UUID = "38045860-8901-426e-b51f-fc6d24d1cbe0"
 
 
 def refused(name: str, text: str) -> ValueFaultError:
@@ -17,13 +35,7 @@ def refused(name: str, text: str) -> ValueFaultError:
     return fault.value
 
 
-@pytest.mark.parametrize("name", TOKEN_FIELDS)
-def test_tokens_are_parameters(name: str) -> None:
-    """Every filter that goes to the platform as it is can be asked, several at once."""
-    assert PARAMETERS[name].many
-
-
-@pytest.mark.parametrize("parameter", PARAMETERS.values(), ids=PARAMETERS.keys())
+@pytest.mark.parametrize("parameter", EVERY, ids=lambda parameter: parameter.name)
 def test_example(parameter: Parameter) -> None:
     """Every documented example is a value that the parameter takes, and every text ends."""
     assert parameter.read(parameter.example) is not None
@@ -116,13 +128,6 @@ def test_no_limit(text: str) -> None:
     assert refused("limit", text).allowed == "a whole number from 1 to 1000"
 
 
-@pytest.mark.parametrize("name", TOKEN_FIELDS)
-@pytest.mark.parametrize("text", ["Nightly (full)", "gt(1)", "a)", "("])
-def test_brackets(name: str, text: str) -> None:
-    """A token with brackets would be an operator of the platform, so it is refused (P§5.2)."""
-    assert refused(name, text).detail == "brackets can't be asked of the platform"
-
-
 def test_long_token() -> None:
     """A token is as long as the platform takes it, and no longer (P§5.2)."""
     longest = "x" * TOKEN_LENGTH_MAX
@@ -152,3 +157,125 @@ def test_moment_is_explained() -> None:
 
     assert fault.detail.startswith("'2026-11-23T10:00:00' has no offset")
     assert (fault.allowed, fault.did_you_mean) == (ALLOWED, "2026-11-23T10:00:00Z")
+
+
+def test_what_activities_lack() -> None:
+    """Activities have no queue, priority or filter by agent, but a task and a parent (P§4.1)."""
+    tasks, activities = set(PARAMETERS), set(ACTIVITY_PARAMETERS.by_name)
+
+    assert tasks - activities == {"queue", "priority", "agent"}
+    assert activities - tasks == {"task", "parent"}
+
+
+def test_activities_are_never_canceling() -> None:
+    """Activities know no request to cancel, so they have no such status."""
+    words = ACTIVITY_PARAMETERS.by_name["status"].schema["enum"]
+
+    assert {*STATUSES} - {*words} == {"canceling"}
+
+
+@pytest.mark.parametrize("table", [TASK_ITEM_PARAMETERS, ACTIVITY_ITEM_PARAMETERS])
+def test_single_objects(table: Table) -> None:
+    """A single object takes what shapes it and no filter."""
+    assert list(table.by_name) == ["fields", "include"]
+
+
+@pytest.mark.parametrize(
+    ("table", "name", "meant"),
+    [
+        pytest.param(TASK_PARAMETERS, "resultCode", "result", id="the platform's name"),
+        pytest.param(TASK_PARAMETERS, "enqueuedAt", "created_after", id="the platform's time"),
+        pytest.param(ACTIVITY_PARAMETERS, "createdAt", "created_after", id="activities' time"),
+        pytest.param(TASK_PARAMETERS, "started_at", "started_after", id="our field"),
+        pytest.param(TASK_PARAMETERS, "tenant_id", "tenant", id="id"),
+        pytest.param(TASK_PARAMETERS, "order", "sort", id="order"),
+        pytest.param(ACTIVITY_PARAMETERS, "taskId", "task", id="task of activities"),
+        pytest.param(TASK_PARAMETERS, "taskId", None, id="task of tasks"),
+        pytest.param(TASK_ITEM_PARAMETERS, "field", "fields", id="single object"),
+        pytest.param(TASK_ITEM_PARAMETERS, "status", None, id="filter of a single object"),
+    ],
+)
+def test_name_meant(table: Table, name: str, meant: str | None) -> None:
+    """Who writes the platform's name of something is told ours, if the route has it."""
+    assert table.nearest(name) == meant
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ("below_normal", "belowNormal"),
+        ("belowNormal", "belowNormal"),
+        ("ABOVE_NORMAL", "aboveNormal"),
+        ("normal", "normal"),
+        ("very_high", "veryHigh"),
+        ("veryHigh", "veryHigh"),
+    ],
+)
+def test_priority(text: str, sent: str) -> None:
+    """A priority is taken in our spelling and the platform's, and new ones pass."""
+    assert PARAMETERS["priority"].read(text) == sent
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        pytest.param("policy", "AB-7", "AB-7", id="odd plan as sent"),
+        pytest.param("policy", UUID.upper(), UUID, id="plan's uuid"),
+        pytest.param("tenant", "1496262", "1496262", id="tenant's number"),
+        pytest.param("tenant", UUID.upper(), UUID, id="tenant's uuid"),
+        pytest.param("workflow", "0", "0", id="workflow"),
+        pytest.param("roots_only", "TRUE", True, id="true"),
+        pytest.param("roots_only", "false", False, id="false"),
+        pytest.param("started_by", r"HOST\user", r"HOST\user", id="user"),
+        pytest.param("resource_name", "~~", "~~", id="contains a tilde"),
+        pytest.param("fields", "warnings.code", "warnings.code", id="field of elements"),
+        pytest.param("tag", "a(b)", "a(b)", id="brackets"),
+    ],
+)
+def test_value(name: str, text: str, value: Any) -> None:
+    """What is alike comes out alike; what the platform tells apart stays apart."""
+    assert PARAMETERS[name].read(text) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "meant"),
+    [
+        pytest.param("workflow", "1e3", None, id="no number"),
+        pytest.param("workflow", "9223372036854775808", None, id="beyond 63 bits"),
+        pytest.param("tenant", "Contoso", None, id="tenant's name"),
+        pytest.param("tenant", "007", None, id="leading noughts"),
+        pytest.param("roots_only", "yes", "true", id="yes"),
+        pytest.param("roots_only", "0", "false", id="nought"),
+        pytest.param("roots_only", "maybe", None, id="maybe"),
+        pytest.param("started_by", "~", None, id="nothing to contain"),
+        pytest.param("fields", "tenant.ids", "tenant.id", id="slip in a field"),
+        pytest.param("fields", "Status", "status", id="case of a field"),
+        pytest.param("fields", "raw", None, id="opt-in key"),
+        pytest.param("include", "activites", "activities", id="include"),
+        pytest.param("category", "restore", None, id="category"),
+        pytest.param("status", "x" * 8000, None, id="long"),
+    ],
+)
+def test_refused_value(name: str, text: str, meant: str | None) -> None:
+    """A value that can never match is refused with what is allowed and perhaps meant, in short."""
+    fault = refused(name, text)
+
+    assert fault.did_you_mean == meant
+    assert fault.allowed
+    assert len(fault.detail) < 320
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("EU2.7", "eu2.7"), ("7", "7"), ("us-1.944455285181775873", "us-1.944455285181775873")],
+)
+def test_item_id(text: str, value: str) -> None:
+    """A task or a parent is named as answers name it, or bare."""
+    assert ACTIVITY_PARAMETERS.by_name["task"].read(text) == value
+
+
+@pytest.mark.parametrize("text", ["eu2.", ".7", "a.b.7", "eu2.007", UUID, "9223372036854775808"])
+def test_no_item_id(text: str) -> None:
+    """The platform takes numbers alone for a task or a parent (P§4.1), so a UUID is refused."""
+    with pytest.raises(ValueFaultError):
+        ACTIVITY_PARAMETERS.by_name["parent"].read(text)

@@ -1,34 +1,67 @@
-"""The task: its schema in the OpenAPI document, and the readings of a page."""
+"""Tasks and activities: their schemas in the OpenAPI document."""
 
 from typing import Any
 
 import msgspec
 import pytest
 
-from app.domain.task import InstantField, Page, Reading, Task
+from app.domain.activity import Activity
+from app.domain.task import Task
+
+ASKED_FOR = {"raw", "result_payload", "activities", "children"}
 
 
 def schemas() -> dict[str, Any]:
-    """Return every component of the task's schema by name."""
-    _, components = msgspec.json.schema_components((Task,), ref_template="#/{name}")
+    """Return every component of the schemas by name."""
+    _, components = msgspec.json.schema_components((Task, Activity), ref_template="#/{name}")
     return components
 
 
 @pytest.mark.parametrize(
     "name",
-    ["Task", "Progress", "Fault", "Tenant", "Resource", "Policy", "Agent", "Issuer", "Blocker"],
-)
+    ["Task", "Activity", "Progress", "Fault", "Tenant", "Resource", "Policy", "Agent", "Issuer",
+     "Blocker"],
+)  # fmt: skip
 def test_schema(name: str) -> None:
-    """Every key is always there and says what it means."""
+    """Every key but those that are asked for is always there, and each says what it means."""
     schema = schemas()[name]
 
-    assert schema["required"] == list(schema["properties"])
+    assert schema["required"] == [key for key in schema["properties"] if key not in ASKED_FOR]
     assert all(key["description"].endswith(".") for key in schema["properties"].values())
 
 
-def test_closed_and_open_words() -> None:
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [
+        ("Task", ["raw", "result_payload", "activities"]),
+        ("Activity", ["raw", "result_payload", "children"]),
+    ],
+)
+def test_keys_that_are_asked_for(name: str, keys: list[str]) -> None:
+    """They stand last; what the platform says in its own words may be any JSON."""
+    properties = schemas()[name]["properties"]
+
+    assert list(properties)[-3:] == keys
+    assert set(properties["raw"]) == {"description", "examples"}
+    assert set(properties["result_payload"]) == {"description", "examples"}
+
+
+def test_order_of_the_keys() -> None:
+    """The keys that both have come in one order."""
+    task, activity = (list(schemas()[name]["properties"]) for name in ("Task", "Activity"))
+
+    assert [key for key in task if key in activity] == [key for key in activity if key in task]
+    assert set(task) - set(activity) == {
+        "assigned_at", "queue", "priority", "issuer", "attempts", "attempts_max", "blockers",
+        "cancelable", "cancel_requested", "activities",
+    }  # fmt: skip
+    assert set(activity) - set(task) == {"task_id", "parent_id", "has_children", "children"}
+
+
+@pytest.mark.parametrize("name", ["Task", "Activity"])
+def test_closed_and_open_words(name: str) -> None:
     """Only the group of the status is a closed list."""
-    properties = schemas()["Task"]["properties"]
+    properties = schemas()[name]["properties"]
 
     assert set(properties["status_group"]["enum"]) == {
         "pending",
@@ -40,33 +73,3 @@ def test_closed_and_open_words() -> None:
     }
     assert "enum" not in properties["status"]
     assert "enum" not in properties["category"]
-
-
-@pytest.mark.parametrize(
-    ("field", "ns"),
-    [
-        ("created_at", 1587555243290396913),
-        ("started_at", 1587555243000000000),
-        ("completed_at", None),
-        ("updated_at", None),
-    ],
-)
-def test_reading(field: InstantField, ns: int | None, seed: Task) -> None:
-    """A reading knows the times to the nanosecond, where the task's texts are cut."""
-    reading = Reading(
-        task=seed,
-        number=1,
-        sent_times=("2020-04-22T11:34:03.290396913Z", "2020-04-22T11:34:03Z", None, "soon"),
-        raw=msgspec.Raw(b"{}"),
-    )
-
-    assert reading.at_ns(field) == ns
-    assert Page(readings=(reading,), last=True).readings[0].dropped == 0
-
-
-@pytest.fixture
-def seed() -> Task:
-    """Return a task with nothing in it but what every task has."""
-    empty: dict[str, Any] = dict.fromkeys(Task.__struct_fields__)
-    told: dict[str, Any] = {"object": "task", "id": "eu2.1", "upstream_id": "1", "account": "eu2"}
-    return Task(**{**empty, **told})

@@ -1,7 +1,7 @@
 """Times: any number of digits in, nanoseconds and milliseconds out."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.times import elapsed_ms, instant, milliseconds, nanoseconds, rfc3339
@@ -109,7 +109,6 @@ def test_elapsed(start: str, end: str, elapsed: int) -> None:
 
 
 @given(st.integers(min_value=-(10**18), max_value=10**19))
-@settings(max_examples=100, deadline=None)
 def test_nanoseconds_come_back(ns: int) -> None:
     """What `rfc3339` writes, `nanoseconds` reads, digit for digit."""
     assert nanoseconds(rfc3339(ns)) == ns
@@ -118,7 +117,6 @@ def test_nanoseconds_come_back(ns: int) -> None:
 @given(
     st.from_regex(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\w{0,10})?(Z|\+\d\d:\d\d)?", fullmatch=True)
 )
-@settings(max_examples=100, deadline=None)
 def test_near_times(text: str) -> None:
     """Whatever looks like a time is read or refused, never an accident."""
     assert (nanoseconds(text) is None) == (milliseconds(text) is None)

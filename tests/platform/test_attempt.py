@@ -23,7 +23,11 @@ async def attempt(answer: httpx.Response | Exception, told: list[Event]) -> http
         return answer
 
     transport = Attempts(
-        httpx.MockTransport(wire), account="eu2", monotonic=time.monotonic, listen=told.append
+        httpx.MockTransport(wire),
+        account="eu2",
+        body_max_bytes=64,
+        monotonic=time.monotonic,
+        listen=told.append,
     )
     async with transport:
         return await transport.handle_async_request(REQUEST)

@@ -7,27 +7,32 @@ import anyio
 import httpx
 import pytest
 
-from app.domain.task import Page
+from app.domain.reading import Page
 from app.errors import (
+    ActivityNotFoundError,
     ServiceError,
     TaskNotFoundError,
     UpstreamAuthFailedError,
+    UpstreamError,
     UpstreamFailedError,
     UpstreamInvalidResponseError,
     UpstreamThrottledError,
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
-from app.platform.client import PAGES_MAX, PlatformClient
+from app.platform.client import PlatformClient
 from app.platform.events import (
+    BreakerMoved,
+    GateClosed,
     ItemsRead,
     RetryScheduled,
     TokenRefreshed,
     TokenRefreshFailed,
     UpstreamCalled,
 )
+from app.platform.stack import Bounds
 from tests.support.platform import world
-from tests.support.upstream import FakeUpstream, a_task
+from tests.support.upstream import FakeUpstream, a_task, an_activity
 
 TENANT = "6b1f0c0e-3f5b-4c5a-9d0e-0f6f6a2f6d11"
 HTML = "<html><head><title>502 Bad Gateway</title></head></html>"
@@ -36,6 +41,14 @@ HTML = "<html><head><title>502 Bad Gateway</title></head></html>"
 def stocked(count: int = 5) -> FakeUpstream:
     """Return a platform with tasks 1 to `count`."""
     return FakeUpstream(tasks=[a_task(number) for number in range(1, count + 1)])
+
+
+def with_activities() -> FakeUpstream:
+    """Return a platform whose task 1 has the activities 1 to 3; task 9 has none."""
+    return FakeUpstream(
+        tasks=[a_task(1), a_task(9)],
+        activities=[an_activity(number, 1) for number in (1, 2, 3)],
+    )
 
 
 async def walk(
@@ -131,14 +144,14 @@ async def test_repeated_cursor() -> None:
 
 async def test_pages_without_end() -> None:
     """A list of ever new cursors is given up after a bounded number of pages."""
-    here = world()
-    for number in range(PAGES_MAX + 1):
+    here = world(pages_max=10)
+    for number in range(11):
         page = {"items": [], "paging": {"cursors": {"after": str(number)}}}
         here.upstream.fail_next(200, body=page, path="/tasks")
 
     with pytest.raises(UpstreamInvalidResponseError):
         await walk(here.client)
-    assert here.upstream.calls("/tasks") == PAGES_MAX
+    assert here.upstream.calls("/tasks") == 10
 
 
 async def test_items_are_told() -> None:
@@ -162,6 +175,51 @@ async def test_task() -> None:
 
     assert reading.number == 944455285181775873
     assert sent(here.upstream, "/tasks/944455285181775873") == [[("lod", "full")]]
+
+
+async def test_activity_pages() -> None:
+    """Activities are walked as tasks are, in their own terms."""
+    here = world(upstream=with_activities())
+    walked = here.client.activity_pages([("taskId", "1"), ("order", "desc(createdAt)")], limit=2)
+    pages = [page async for page in walked]
+
+    assert [[reading.item.id for reading in page.readings] for page in pages] == [
+        ["eu2.3", "eu2.2"],
+        ["eu2.1"],
+    ]
+    assert {reading.item.task_id for page in pages for reading in page.readings} == {"eu2.1"}
+    assert here.upstream.calls("/activities") == 2
+
+
+async def test_activity() -> None:
+    """One activity is asked for by its digits, and is never the task of the same id."""
+    here = world(upstream=with_activities())
+    reading = await here.client.activity("1")
+
+    assert (reading.item.object, reading.number) == ("activity", 1)
+    assert sent(here.upstream, "/activities/1") == [[("lod", "full")]]
+
+
+@pytest.mark.parametrize("upstream_id", ["9", "x"])
+async def test_no_activity(upstream_id: str) -> None:
+    """A missing activity is told as one, even where a task has the id."""
+    here = world(upstream=with_activities())
+    with pytest.raises(ActivityNotFoundError):
+        await here.client.activity(upstream_id)
+
+    assert (await here.client.task("9")).number == 9
+
+
+async def test_activities_are_told() -> None:
+    """Calls for activities have endpoint names of their own; items are told alike."""
+    here = world(upstream=with_activities())
+    [page] = [page async for page in here.client.activity_pages([], limit=9)]
+    await here.client.activity("1")
+
+    calls = [event for event in here.told if isinstance(event, UpstreamCalled)]
+    assert page.last
+    assert [call.endpoint for call in calls] == ["token", "activities", "activity"]
+    assert here.heard(ItemsRead) == [ItemsRead("eu2", 3, 0, {}), ItemsRead("eu2", 1, 0, {})]
 
 
 @pytest.mark.parametrize("upstream_id", ["", "-1", "1/../2", "²", "1?a=b", "38045860-8901"])
@@ -317,14 +375,37 @@ async def test_vanished_secret() -> None:
 
 
 async def test_rotated_secret() -> None:
-    """The secret is read for each request, so a rotated one needs no restart."""
-    secrets = iter(["old", "secret"])
-    here = world(secret=lambda: next(secrets))
-    with pytest.raises(UpstreamAuthFailedError):
-        await here.client.login()
-    await here.client.login()
+    """A secret that is replaced while it is on its way is no reason to fail."""
+    secrets = iter(["old", "secret", "secret"])
+    here = world(upstream=stocked(1), secret=lambda: next(secrets))
 
-    assert here.heard(TokenRefreshFailed) == [TokenRefreshFailed("eu2", "upstream-auth-failed")]
+    assert await walk(here.client) == [[1]]
+    assert here.upstream.calls("/token") == 2
+    assert here.heard(TokenRefreshFailed) == []
+
+
+async def test_rotated_later() -> None:
+    """A secret that was refused is not sent again by the next caller, but a new one is at once."""
+    secrets = ["old"]
+    here = world(upstream=stocked(1), secret=lambda: secrets[0])
+    for _ in range(2):
+        with pytest.raises(UpstreamAuthFailedError):
+            await walk(here.client)
+    secrets[0] = "secret"
+
+    assert await walk(here.client) == [[1]]
+    assert here.upstream.calls("/token") == 2
+
+
+async def test_reset_secret() -> None:
+    """A reset voids tokens and secret: with the new one in its file no call fails (P§2.2)."""
+    secrets = ["secret"]
+    here = world(upstream=stocked(1), secret=lambda: secrets[0])
+    await walk(here.client)
+    here.upstream.revoke_tokens()
+    here.upstream.client_secret = secrets[0] = "new"
+
+    assert await walk(here.client) == [[1]]
 
 
 async def test_revoked_token() -> None:
@@ -363,6 +444,126 @@ async def test_refused_twice() -> None:
     assert (here.upstream.calls("/tasks"), here.upstream.calls("/token")) == (2, 2)
 
 
+async def test_refused_for_ever() -> None:
+    """A platform that refuses every token costs one token in 5 s, not one for every call."""
+    here = world()
+    here.upstream.fail_next(401, path="/tasks", times=9)
+    for _ in range(3):
+        with pytest.raises(UpstreamAuthFailedError):
+            await walk(here.client)
+
+    assert (here.upstream.calls("/tasks"), here.upstream.calls("/token")) == (4, 2)
+
+
+async def test_throttled() -> None:
+    """After a 429 nothing is asked until its time is over, and that is told at once."""
+    here = world(upstream=stocked(1))
+    here.upstream.fail_next(429, headers={"Retry-After": "5"}, path="/tasks")
+    waits = []
+    for here.time.now in (0.0, 1.0):
+        with pytest.raises(UpstreamThrottledError) as caught:
+            await walk(here.client)
+        waits.append(caught.value.retry_after_s)
+    here.time.now = 5.6
+
+    assert await walk(here.client) == [[1]]
+    assert waits == [5.0, 4.5]
+    assert here.upstream.calls("/tasks") == 2
+
+
+async def test_quiet_binds_retries() -> None:
+    """A retry under way is not made when another call was asked for quiet meanwhile."""
+    here = world(upstream=stocked(1))
+    await here.client.login()
+    here.upstream.fail_next(500, path="/tasks/1")
+    here.upstream.fail_next(503, headers={"Retry-After": "5"}, path="/tasks/2")
+    results = await asyncio.gather(
+        here.client.task("1"), here.client.task("2"), return_exceptions=True
+    )
+
+    assert [type(result) for result in results] == 2 * [UpstreamUnavailableError]
+    assert here.upstream.calls("/tasks/1") == 1
+
+
+async def test_quiet_without_a_time() -> None:
+    """A 429 that names no time means five seconds."""
+    here = world()
+    here.upstream.fail_next(429, path="/tasks")
+    with pytest.raises(UpstreamThrottledError):
+        await walk(here.client)
+
+    assert here.heard(GateClosed) == [GateClosed("eu2", 5.5)]
+
+
+async def test_dead_token_endpoint() -> None:
+    """A token endpoint that is dead is asked by one caller, with its retries, not by each."""
+    here = world()
+    here.upstream.fail_next(503, path="/token", times=99)
+    for _ in range(20):
+        with pytest.raises(UpstreamUnavailableError) as caught:
+            await walk(here.client)
+
+    assert (caught.value.retry_after_s or 0) > 0
+    assert here.upstream.calls("/token") == 3
+
+
+async def test_token_past_its_life() -> None:
+    """With the endpoint down past expiry no call goes out with the old token."""
+    here = world(upstream=stocked(1))
+    await walk(here.client)
+    here.time.now = 7200.0
+    here.upstream.fail_next(503, path="/token", times=99)
+    with pytest.raises(UpstreamUnavailableError):
+        await walk(here.client)
+
+    assert here.upstream.calls("/tasks") == 1
+
+
+@pytest.mark.parametrize("revoked", [True, False], ids=["parallel 401s", "as it expires"])
+async def test_hundred_calls(revoked: bool) -> None:  # noqa: FBT001
+    """However many calls need a new token at once, one is asked for and all succeed."""
+    here = world(upstream=stocked(1), bounds=Bounds(concurrency=100, rate=1000))
+    await here.client.login()
+    if revoked:
+        here.upstream.revoke_tokens()
+    else:
+        here.time.now = 7200.0
+    here.upstream.gate.clear()
+    async with asyncio.TaskGroup() as group:
+        walks = [group.create_task(walk(here.client)) for _ in range(100)]
+        await anyio.wait_all_tasks_blocked()
+        here.upstream.gate.set()
+
+    assert [each.result() for each in walks] == 100 * [[[1]]]
+    assert here.upstream.calls("/token") == 2
+
+
+async def test_failing_platform() -> None:
+    """A platform that fails with everything is left alone after five calls; few come later."""
+    here = world()
+    here.upstream.fail_next(503, path="/tasks", times=9999)
+    for _ in range(1000):
+        here.time.now += 0.01
+        with pytest.raises(UpstreamError):
+            await walk(here.client)
+
+    assert here.upstream.calls("/tasks") <= 10
+    assert here.heard(BreakerMoved)[0] == BreakerMoved("eu2", "api", "open")
+
+
+async def test_queueing_counts() -> None:
+    """The deadline covers the wait for a turn."""
+    here = world(bounds=Bounds(concurrency=1, rate=1000, deadline_s=0.02))
+    here.upstream.gate.clear()
+    began = asyncio.get_running_loop().time()
+    results = await asyncio.gather(
+        *(here.client.task(str(number)) for number in range(3)), return_exceptions=True
+    )
+
+    assert {type(result) for result in results} == {UpstreamTimeoutError}
+    assert asyncio.get_running_loop().time() - began < 0.02 + 0.05
+
+
 @pytest.mark.parametrize(
     ("fail", "error"),
     [
@@ -381,14 +582,14 @@ async def test_refused_twice() -> None:
     ],
 )
 async def test_no_token(fail: Callable[[FakeUpstream], None], error: type[ServiceError]) -> None:
-    """Without a token no call is made, and the reason is told; outages say when to come again."""
+    """Without a token no call is made, and the reason is told, with the time of the next try."""
     here = world()
     fail(here.upstream)
     with pytest.raises(error) as caught:
         await walk(here.client)
 
     assert caught.value.account == "eu2"
-    assert (caught.value.retry_after_s is not None) == (error is UpstreamUnavailableError)
+    assert (caught.value.retry_after_s or 0) > 0
     assert here.upstream.calls("/tasks") == 0
 
 

@@ -1,11 +1,13 @@
 """Rules of what the platform's refusals mean."""
 
 import json
+import socket
+import ssl
 
 import httpx
 import pytest
 
-from app.errors import UpstreamFacts
+from app.errors import UpstreamFacts, UpstreamUnavailableError
 from app.platform.failures import answering, refusal, retry_after_s, token_refusal
 from tests.support.platform import UNIX
 
@@ -143,3 +145,34 @@ async def test_no_answer(error: Exception, slug: str) -> None:
     assert getattr(caught.value, "slug", None) == slug
     assert getattr(caught.value, "account", None) == "eu2"
     assert caught.value.__cause__ is error
+
+
+def refused_login(code: str) -> str:
+    """Return the detail for a refusal of the token endpoint."""
+    return token_refusal(answer(403, body={"error": code}), account="eu2", now=UNIX).detail
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [("invalid_client", "disabled"), ("access_denied", "tenant"), ("other", "credentials")],
+)
+def test_words_of_a_refused_login(code: str, said: str) -> None:
+    """What the token endpoint's codes mean is said in words."""
+    assert said in refused_login(code)
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        (ssl.SSLCertVerificationError("self-signed"), "CA_FILE"),
+        (socket.gaierror("not known"), "host name"),
+        (ConnectionRefusedError(), "refuses"),
+        (OSError(), "could not be reached"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+async def test_words_of_no_connection(cause: Exception, said: str) -> None:
+    """Why nothing answered is said in words."""
+    with pytest.raises(UpstreamUnavailableError, match=said):
+        async with answering("eu2", deadline_s=90):
+            raise httpx.ConnectError("") from cause

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from app.domain.task import Fault
+from app.domain.parts import Fault
 from app.platform.fault import fault
 from app.platform.wire import WireFault
 

@@ -1,12 +1,17 @@
 """Rules of keeping one token per account."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
 
 import anyio
 import pytest
 
-from app.errors import UpstreamUnavailableError
+from app.errors import (
+    UpstreamAuthFailedError,
+    UpstreamError,
+    UpstreamThrottledError,
+    UpstreamUnavailableError,
+)
 from app.platform.events import Event, TokenRefreshed, TokenRefreshFailed
 from app.platform.grant import Grant
 from app.platform.token import Tokens
@@ -19,6 +24,8 @@ class Endpoint:
     def __init__(self) -> None:
         self.asked = 0
         self.down = False
+        self.failure: UpstreamError = UpstreamUnavailableError("Down.", account="eu2")
+        self.rotated_now = False
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -27,8 +34,12 @@ class Endpoint:
         self.asked += 1
         await self.gate.wait()
         if self.down:
-            raise UpstreamUnavailableError("Down.", account="eu2")
+            raise self.failure
         return Grant(f"secret-{self.asked}", 1000.0)
+
+    def rotated(self) -> bool:
+        """Say whether a new secret is there."""
+        return self.rotated_now
 
 
 class Keeping:
@@ -38,9 +49,8 @@ class Keeping:
         self.endpoint = Endpoint()
         self.time = FakeTime()
         self.told: list[Event] = []
-        ask: Callable[[], Awaitable[Grant]] = self.endpoint.ask
         self.tokens = Tokens(
-            ask,
+            self.endpoint,
             account="eu2",
             monotonic=self.time.monotonic,
             rand=rand,
@@ -155,6 +165,69 @@ async def test_expired_and_no_other() -> None:
     assert keeping.endpoint.asked == 2
 
 
+async def failures(keeping: Keeping, times: Sequence[float]) -> list[tuple[int, float | None]]:
+    """Fail to get a token at each time; return how often was asked by then, and `Retry-After`."""
+    told = []
+    for at in times:
+        keeping.time.now = at
+        with pytest.raises(type(keeping.endpoint.failure)) as caught:
+            await keeping.tokens.current()
+        told.append((keeping.endpoint.asked, caught.value.retry_after_s))
+    return told
+
+
+async def test_dead_endpoint() -> None:
+    """While nobody gives a token it is asked for after 1, 2, 4 … s, not by every caller."""
+    keeping = Keeping()
+    keeping.endpoint.down = True
+
+    assert await failures(keeping, [0, 0.5, 1, 2, 3, 4]) == [
+        (1, 1.0),
+        (1, 0.5),
+        (2, 2.0),
+        (2, 1.0),
+        (3, 4.0),
+        (3, 3.0),
+    ]
+
+
+async def test_endpoint_that_says_when() -> None:
+    """A Retry-After of the token endpoint is obeyed when it is longer than the back-off."""
+    keeping = Keeping()
+    keeping.endpoint.down = True
+    keeping.endpoint.failure = UpstreamThrottledError("Slow down.", retry_after_s=30)
+
+    assert await failures(keeping, [0, 29]) == [(1, 30.0), (1, 1.0)]
+
+
+async def test_endpoint_is_back() -> None:
+    """The first request after the back-off that succeeds ends it for all."""
+    keeping = Keeping()
+    keeping.endpoint.down = True
+    await failures(keeping, [0])
+    keeping.endpoint.down = False
+
+    assert await keeping.generation_at(1) == 1
+
+
+@pytest.mark.parametrize(
+    ("failure", "asked"),
+    [
+        pytest.param(UpstreamAuthFailedError("Refused."), 2, id="refused"),
+        pytest.param(UpstreamUnavailableError("Down."), 1, id="down"),
+    ],
+)
+async def test_new_secret_ends_the_back_off(failure: UpstreamError, asked: int) -> None:
+    """A secret that replaced a refused one is tried at once; it doesn't mend an outage."""
+    keeping = Keeping()
+    keeping.endpoint.down = True
+    keeping.endpoint.failure = failure
+    await failures(keeping, [0])
+    keeping.endpoint.rotated_now = True
+
+    assert [count for count, _ in await failures(keeping, [0.5])] == [asked]
+
+
 async def test_burst_of_refusals() -> None:
     """Many calls refused with one token cost one new token, early or late."""
     keeping = Keeping()
@@ -166,6 +239,18 @@ async def test_burst_of_refusals() -> None:
     assert {use.result().generation for use in early} == {2}
     assert late.generation == 2
     assert keeping.endpoint.asked == 2
+
+
+async def test_fresh_tokens_refused() -> None:
+    """A platform that refuses fresh tokens too costs one in 5 s, not one for every call."""
+    keeping = Keeping()
+    second = await keeping.tokens.instead_of(await keeping.tokens.current())
+    keeping.time.now = 4.9
+    same = await keeping.tokens.instead_of(second)
+    keeping.time.now = 5.0
+    third = await keeping.tokens.instead_of(second)
+
+    assert (same, third.generation) == (second, 3)
 
 
 async def test_close_ends_a_renewal() -> None:

@@ -52,16 +52,49 @@ async def test_missing(time: FakeTime) -> None:
     assert body["meta"]["missing_ids"] == sorted(sent[1:])
 
 
-@pytest.mark.parametrize("query", ["id=zz.1,nonsense", "id=1&status=queued&state=completed"])
-async def test_nobody_to_ask(client: httpx.AsyncClient, upstream: FakeUpstream, query: str) -> None:
+async def test_nobody_to_ask(client: httpx.AsyncClient, upstream: FakeUpstream) -> None:
     """When no account can have any of the ids, none is asked and none is called healthy."""
-    body = await get(client, f"/v1/tasks?{query}")
+    body = await get(client, "/v1/tasks?id=zz.1,nonsense")
     accounts = await get(client, "/v1/accounts")
 
     assert body["items"] == []
-    assert len(body["meta"]["missing_ids"]) == query.partition("&")[0].count(",") + 1
+    assert body["meta"]["missing_ids"] == ["nonsense", "zz.1"]
     assert upstream.calls("/tasks") == 0
     assert accounts["items"][0]["status"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        "status=failed",
+        "category=patch",
+        "result=error&roots_only=true",
+        "state=completed&status=queued",
+        "created_after=0&created_before=1",
+    ],
+    ids=["pushed", "local", "both", "contradictory", "window"],
+)
+async def test_filtered_out(client: httpx.AsyncClient, filters: str) -> None:
+    """An id that exists but is filtered out is not missing; one that doesn't exist is."""
+    body = await get(client, f"/v1/tasks?id=1,{UUID.format(2)},eu2.99&{filters}")
+
+    assert body["items"] == []
+    assert body["meta"]["missing_ids"] == ["eu2.99"]
+    assert body["page"]["has_more"] is False
+
+
+async def test_filtered(time: FakeTime) -> None:
+    """Filters choose among the ids of several accounts, and a walk tells each page's missing."""
+    platforms = two_accounts()
+    for platform in platforms.values():
+        for task in platform.tasks[::2]:
+            task["result"] = {"code": "error"}
+    asked = f"1,2,3,us5.1001,us5.1002,{UUID.format(1003)},7777"
+    async with serving(platforms, time) as client:
+        pages = await walk(client, f"/v1/tasks?limit=2&status=failed&id={asked}")
+
+    assert ids(*pages) == ["us5.1003", "us5.1001", "eu2.3", "eu2.1"]
+    assert [page["meta"]["missing_ids"] for page in pages] == [["7777"]] * 2
 
 
 async def test_only_its_account(time: FakeTime) -> None:

@@ -35,9 +35,9 @@ def numbers(pages: Sequence[dict[str, Any]]) -> list[str]:
 @pytest.mark.parametrize("sort", SORTS)
 async def test_living_platform(time: FakeTime, sort: str) -> None:
     """A walk returns what existed at its start once, in order, while tasks come and change."""
-    sandbox = create_sandbox(clock=time.clock)
+    sandbox = create_sandbox(clock=time.clock, history_days=2)
     start_ns = int(time.clock() * 1e9)
-    since_ns = start_ns - 12 * 3600 * 10**9
+    since_ns = start_ns - 6 * 3600 * 10**9
     existed = {
         f"eu2.{row['id']}"
         for row in sandbox.state.dataset.task_rows(start_ns)
@@ -53,7 +53,7 @@ async def test_living_platform(time: FakeTime, sort: str) -> None:
         pages = await walk(client, f"/v1/tasks?{query}", time=time, step_s=20)
 
     walked = ids(*pages)
-    assert len(existed) > 70
+    assert len(existed) > 30
     assert len(walked) == len(set(walked))
     assert existed <= set(walked)
     created = [item["created_at"] for page in pages for item in page["items"]]

@@ -23,6 +23,9 @@ class Figures:
     hits: int = 5
     misses: int = 3
     collapsed: int = 1
+    stale: int = 4
+    refreshes: int = 2
+    stale_if_error: int = 1
     evictions: int = 0
 
 

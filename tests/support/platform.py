@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from app.platform.client import PlatformClient
+from app.platform.client import PAGES_MAX, PlatformClient
 from app.platform.events import Event
+from app.platform.fair import Share
+from app.platform.stack import Bounds
 from tests.support.upstream import FakeUpstream
 
 UNIX = 1_800_000_000.0
@@ -56,7 +58,10 @@ def world(
     secret: Callable[[], str] = lambda: "secret",
     tenant: str | None = None,
     deadline_s: float = 90.0,
+    bounds: Bounds | None = None,
+    whose: Callable[[], Share] = Share,
     page_size_max: int = 1000,
+    pages_max: int = PAGES_MAX,
     url: str = "https://eu2-cloud.acronis.com",
 ) -> World:
     """Build a client of account `eu2` whose random draws are all one half."""
@@ -71,14 +76,15 @@ def world(
         secret=secret,
         tenant=tenant,
         transport=transport or upstream.transport(),
-        timeout_s=60.0,
-        deadline_s=deadline_s,
+        bounds=bounds or Bounds(deadline_s=deadline_s),
         page_size_max=page_size_max,
+        pages_max=pages_max,
         clock=time.clock,
         monotonic=time.monotonic,
         sleep=time.sleep,
         rand=lambda: 0.5,
         listen=told.append,
         version="1.2.3",
+        whose=whose,
     )
     return World(upstream, time, told, client)

@@ -23,7 +23,7 @@ def configured(
     secret: str = SECRET,
     cache: Mapping[str, Any] | None = None,
     upstream: Mapping[str, Any] | None = None,
-    docs: bool = True,
+    docs: bool = False,
     cursor_secret: str | None = None,
     **others: Any,
 ) -> Settings:

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.support.upstream import BASE_PATH, TOKEN_PATH, FakeUpstream, a_task
+from tests.support.upstream import BASE_PATH, TOKEN_PATH, FakeUpstream, a_task, an_activity
 
 HEADERS = {"User-Agent": "Taskgate/1", "Accept": "application/json", "Accept-Encoding": "gzip"}
 
@@ -23,6 +23,9 @@ async def ask(upstream: FakeUpstream, path: str) -> httpx.Response:
     "query",
     [
         "tenant_id=1",
+        "taskId=1",
+        "createdAt=gt(2020-04-22T11:00:00Z)",
+        "order=asc(createdAt)",
         "before=x&limit=1",
         "after=W10=",
         "after=nonsense&limit=1",
@@ -75,6 +78,39 @@ async def test_filters_and_orders(query: str, found: list[int]) -> None:
     assert [task["id"] for task in answer.json()["items"]] == found
 
 
+@pytest.mark.parametrize(
+    "query",
+    ["queue=backup", "priority=low", "executorId=1", "enqueuedAt=gt(2020-04-22T11:00:00Z)",
+     "assignedAt=gt(2020-04-22T11:00:00Z)", "order=asc(enqueuedAt)", "order=asc(priority)"],
+)  # fmt: skip
+async def test_refusals_of_activities(query: str) -> None:
+    """Activities lack some of what tasks can be asked for (P§4.1, 6)."""
+    upstream = FakeUpstream(activities=[an_activity(2, 1)])
+
+    assert (await ask(upstream, f"/activities?{query}")).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", [1, 2, 3, 4]),
+        ("taskId=1", [1, 3]),
+        ("taskId=1&taskId=2&order=desc(createdAt)", [4, 3, 2, 1]),
+        ("parentActivityId=1", [3]),
+        ("createdAt=ge(2026-01-01T00:00:03Z)", [3, 4]),
+    ],
+)
+async def test_activities(query: str, found: list[int]) -> None:
+    """Activities are filtered by their task and their parent, apart from tasks of the same id."""
+    activities = [an_activity(1, 1), an_activity(2, 2), an_activity(4, 2)]
+    activities.append(an_activity(3, 1, parentActivityId=1))
+    upstream = FakeUpstream(tasks=[a_task(9)], activities=activities)
+
+    assert [
+        item["id"] for item in (await ask(upstream, f"/activities?{query}")).json()["items"]
+    ] == found
+
+
 async def test_expired_token() -> None:
     """A token is refused when its time is over."""
     answer = await ask(FakeUpstream(token_lifetime_s=0), "/tasks")
@@ -82,7 +118,9 @@ async def test_expired_token() -> None:
     assert answer.status_code == 401
 
 
-@pytest.mark.parametrize("path", ["/tasks/7", "/tasks/x", "/nothing"])
+@pytest.mark.parametrize(
+    "path", ["/tasks/7", "/tasks/x", "/activities/1", "/tasks/1/activities", "/nothing"]
+)
 async def test_missing(path: str) -> None:
     """What is not there is a 404 in the platform's words."""
     answer = await ask(FakeUpstream(), path)

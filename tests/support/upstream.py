@@ -17,7 +17,7 @@ from typing_extensions import override
 TOKEN_PATH = "/api/2/idp/token"
 BASE_PATH = "/api/task_manager/v2"
 
-# Filter → where its value stands in a task (P§4.1).
+# Filter → where its value stands in a task or an activity (P§4.1).
 _TEXTS = {
     "uuid": "uuid",
     "type": "type",
@@ -36,10 +36,17 @@ _TEXTS = {
     "executorId": "executor.id",
     "id": "id",
     "tag": "tags",
+    "taskId": "taskId",
+    "parentActivityId": "parentActivityId",
 }
-_TIMES = {"enqueuedAt", "assignedAt", "startedAt", "updatedAt", "completedAt"}
-_ORDERS = {"id", "uuid", "type", "priority", "startedByUser", "state", *_TIMES}
+_TIMES = {"enqueuedAt", "assignedAt", "createdAt", "startedAt", "updatedAt", "completedAt"}
+_ORDERED = {"id", "uuid", "type", "priority", "startedByUser", "state", *_TIMES}
 _ONCE = {"lod", "limit", "after", *_TIMES}
+# What either kind lacks of what the other has (P§4.1, P§6).
+_LACKED = {
+    "tasks": {"createdAt", "taskId", "parentActivityId"},
+    "activities": {"enqueuedAt", "assignedAt", "queue", "priority", "executorId"},
+}
 _LODS = {"tiny", "short", "long", "full", "debug"}
 _BOUND = re.compile(r"(gt|ge|lt|le)\((.+)\)")
 _LIKE = re.compile(r"like\((.+)\)")
@@ -71,6 +78,15 @@ def a_task(number: int, **fields: object) -> dict[str, Any]:
         "result": {"code": "ok"},
     }
     return task | fields
+
+
+def an_activity(number: int, task: int, **fields: object) -> dict[str, Any]:
+    """Return a finished step of a task as the platform prints it; times as those of `a_task`."""
+    like = a_task(number)
+    for key in ("queue", "priority", "issuer", "cancelRequested"):
+        del like[key]
+    own = {"taskId": task, "taskIdString": str(task), "createdAt": like.pop("enqueuedAt")}
+    return like | own | fields
 
 
 @dataclass
@@ -116,15 +132,21 @@ class FakeUpstream:
     filters beside `after`, a second bound on one time. What no client of ours may do at all (a
     missing User-Agent, another method) is an AssertionError in the test that caused it.
 
-    `tasks` are dicts in the platform's shape (see `a_task`) and may be changed at any time.
+    A `tenant` is what tokens must be narrowed to, directly or, with `exchanges_only`, by exchanging
+    a base token (P§2.4).
+
+    `tasks` and `activities` are dicts in the platform's shape (see `a_task`, `an_activity`) and may
+    be changed at any time.
     While `gate` is cleared, counted requests to the Task Manager wait; `token_gate` holds those for
     a token. A page is never larger than `page_max`.
     """
 
     tasks: list[dict[str, Any]] = field(default_factory=list)
+    activities: list[dict[str, Any]] = field(default_factory=list)
     client_id: str = "client"
     client_secret: str = "secret"
     tenant: str | None = None
+    exchanges_only: bool = False
     clock: Callable[[], float] = lambda: 0.0
     token_lifetime_s: float = 7200
     page_max: int = 1000
@@ -146,7 +168,7 @@ class FakeUpstream:
         return httpx.MockTransport(self)
 
     def calls(self, path: str) -> int:
-        """Return how many requests arrived: `/token`, `/tasks` (lists), or `/tasks/<id>`."""
+        """Return how many requests arrived: `/token`, `/tasks`, `/tasks/<id>` and so on."""
         return self._calls[path]
 
     def fail_next(
@@ -212,15 +234,10 @@ class FakeUpstream:
         assert request.method == "POST"
         if request.headers["Content-Type"] != "application/x-www-form-urlencoded":
             return _json(415, {"error": "invalid_request"})
-        basic = base64.b64encode(f"{self.client_id}:{self.client_secret}".encode()).decode()
-        if request.headers.get("Authorization") != f"Basic {basic}":
-            return _json(401, {"error": "invalid_client"})
         form = parse_qsl(request.content.decode(), strict_parsing=True)
-        expected = [("grant_type", "client_credentials")]
-        if self.tenant is not None:
-            expected.append(("scope", f"urn:acronis.com:tenant-id:{self.tenant}"))
-        if form != expected:
-            return _json(400, {"error": "invalid_request"})
+        refused = self._refused_login(request.headers.get("Authorization"), form)
+        if refused is not None:
+            return refused
         self._issued += 1
         token = _Token(f"token-{self._issued}", self.clock() + self.token_lifetime_s)
         self._tokens.append(token)
@@ -231,6 +248,27 @@ class FakeUpstream:
         }
         return _json(200, answer, {"Cache-Control": "no-store", "Pragma": "no-cache"})
 
+    def _refused_login(
+        self, sent: str | None, form: Sequence[tuple[str, str]]
+    ) -> httpx.Response | None:
+        """Return a refusal in the words of P§2.5, or None for a login that is right."""
+        basic = base64.b64encode(f"{self.client_id}:{self.client_secret}".encode()).decode()
+        scope = [("scope", f"urn:acronis.com:tenant-id:{self.tenant}")]
+        exchange = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+        if form[0] == ("grant_type", exchange):
+            bases = [each.bearer for each in self._tokens if sent == f"Bearer {each.bearer}"]
+            if not bases or self.tenant is None:
+                return _json(401, {"error": "invalid_client"})
+            good = form[1:] == [("assertion", bases[0]), *scope]
+            return None if good else _json(400, {"error": "invalid_request"})
+        if sent != f"Basic {basic}":
+            return _json(401, {"error": "invalid_client"})
+        if self.exchanges_only and form[1:] == scope:
+            return _json(403, {"error": "access_denied"})
+        narrow = scope if self.tenant is not None and not self.exchanges_only else []
+        good = form == [("grant_type", "client_credentials"), *narrow]
+        return None if good else _json(400, {"error": "invalid_request"})
+
     def _authorized(self, request: httpx.Request) -> bool:
         sent = request.headers.get("Authorization")
         return any(
@@ -239,23 +277,30 @@ class FakeUpstream:
         )
 
     def _resource(self, path: str, params: Sequence[tuple[str, str]]) -> httpx.Response:
-        if path == "/tasks":
-            return _json(200, self._list(params))
-        number = path.removeprefix("/tasks/")
-        if path == number or not number.isdigit():
+        _, kind, *rest = path.split("/")
+        kept = {"tasks": self.tasks, "activities": self.activities}.get(kind)
+        if kept is not None and not rest:
+            return _json(200, self._list(kept, params, _LACKED[kind]))
+        if kept is None or len(rest) > 1 or not rest[0].isdigit():
             return _domain_error(404, "TaskManager", "NotFound")
+        [number] = rest
         for name, value in params:
             if name != "lod" or value not in _LODS:
                 raise _RefusedError(f"bad condition field '{name}'")
-        for task in self.tasks:
-            if str(task.get("id")) == number:
-                return _json(200, task)
+        for item in kept:
+            if str(item.get("id")) == number:
+                return _json(200, item)
         return _domain_error(404, "TaskManager", "NotFound", context={"id": number})
 
-    def _list(self, params: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    def _list(
+        self,
+        kept: Sequence[dict[str, Any]],
+        params: Sequence[tuple[str, str]],
+        lacked: set[str],
+    ) -> dict[str, Any]:
         names = [name for name, _ in params]
         single = dict(params)
-        _check_names(names)
+        _check_names(names, lacked)
         if single.get("lod", "full") not in _LODS:
             raise _RefusedError("bad value on field 'lod'")
         limit = _positive(single.get("limit", str(self.page_max)))
@@ -264,7 +309,7 @@ class FakeUpstream:
             if "limit" not in single or set(names) > {"limit", "after", "lod"}:
                 raise _RefusedError("bad condition field 'after'")
             skip, query = _cursor_read(single["after"])
-        found = _ordered([task for task in self.tasks if _matches(task, query)], query)
+        found = _ordered([item for item in kept if _matches(item, query)], query, lacked)
         end = skip + min(limit, self.page_max)
         if end >= len(found):
             return {"items": found[skip:], **self.last_paging}
@@ -280,9 +325,9 @@ def _check_manners(request: httpx.Request) -> None:
     assert request.headers["Accept"] == "application/json"
 
 
-def _check_names(names: Sequence[str]) -> None:
+def _check_names(names: Sequence[str], lacked: set[str]) -> None:
     for name in names:
-        if name not in {*_TEXTS, *_TIMES, "lod", "limit", "after", "order"}:
+        if name in lacked or name not in {*_TEXTS, *_TIMES, "lod", "limit", "after", "order"}:
             raise _RefusedError(f"bad condition field '{name}'")
         if name in _ONCE and names.count(name) > 1:
             raise _RefusedError(f"several values on field '{name}'")
@@ -343,12 +388,14 @@ def _instant(text: str) -> tuple[float, str] | None:
     return datetime.fromisoformat(form[1] + form[3]).timestamp(), (form[2] or "").ljust(9, "0")
 
 
-def _ordered(found: list[dict[str, Any]], query: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+def _ordered(
+    found: list[dict[str, Any]], query: Sequence[tuple[str, str]], lacked: set[str]
+) -> list[dict[str, Any]]:
     """Sort by the orders given, the first being the major; without one by id."""
     orders = [value for name, value in query if name == "order"] or ["asc(id)"]
     for order in reversed(orders):
         form = _ORDER.fullmatch(order)
-        if form is None or form[2] not in _ORDERS:
+        if form is None or form[2] not in _ORDERED - lacked:
             raise _RefusedError(f"bad order function '{order}'")
         found = sorted(found, key=_order_key(form[2]), reverse=form[1] == "desc")
     return found

@@ -88,6 +88,9 @@ def test_cache(metrics: Metrics) -> None:
     assert _value(metrics, "cache_lookups_total", outcome="hit") == 5
     assert _value(metrics, "cache_lookups_total", outcome="miss") == 3
     assert _value(metrics, "cache_lookups_total", outcome="collapsed") == 1
+    assert _value(metrics, "cache_lookups_total", outcome="stale") == 4
+    assert _value(metrics, "cache_refreshes_total") == 2
+    assert _value(metrics, "cache_stale_if_error_total") == 1
 
 
 def test_build(metrics: Metrics) -> None:
@@ -104,3 +107,29 @@ def test_apart(metrics: Metrics, clock: Clock) -> None:
     labels = {"account": "eu2", "endpoint": "tasks"}
     assert _value(other, "upstream_retries_total", **labels) is None
     assert b"taskgate_" not in generate_latest(REGISTRY)
+
+
+def test_gate(metrics: Metrics) -> None:
+    """Turns are timed, those refused and the closures counted, retries forgone too."""
+    metrics.turn_taken(account="eu2", waited_s=0.5)
+    metrics.turn_refused(account="eu2", reason="overloaded")
+    metrics.gate_closed(account="eu2")
+    metrics.retry_forgone(account="eu2", endpoint="tasks")
+
+    assert _value(metrics, "gate_wait_seconds_sum", account="eu2") == 0.5
+    assert _value(metrics, "gate_refusals_total", account="eu2", reason="overloaded") == 1
+    assert _value(metrics, "gate_closures_total", account="eu2") == 1
+    labels = {"account": "eu2", "endpoint": "tasks"}
+    assert _value(metrics, "upstream_retries_forgone_total", **labels) == 1
+
+
+def test_breaker(metrics: Metrics) -> None:
+    """Exactly the state that a breaker is in is 1."""
+    for state in ("open", "half_open"):
+        metrics.breaker_moved(account="eu2", part="api", state=state)
+    states = {
+        state: _value(metrics, "breaker_state", account="eu2", part="api", state=state)
+        for state in ("closed", "half_open", "open")
+    }
+
+    assert states == {"closed": 0, "half_open": 1, "open": 0}

@@ -1,0 +1,189 @@
+"""What goes in and out of the cache: loaded, kept, found, and what it says of itself."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from typing import Final, Generic, Literal, TypeVar, cast
+
+from app.cache.flight import fresh_copy
+from app.errors import RequestError, ServiceError
+
+How = Literal["hit", "stale", "miss", "collapsed"]
+"""Fresh and kept; kept but old; loaded for this caller; loaded for another who asked as well."""
+
+Forward = Literal["miss", "stale", "bypass", "request"]
+"""Why it was not answered from what was kept, RFC 9211 section 2.2."""
+
+_NOT_FOUND: Final = 404
+
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded(Generic[V]):
+    """What a loader returns.
+
+    `value` goes to strangers, so it is immutable; `size_bytes` is all that it holds in memory;
+    `ttl_s` of 0 shares it with those who wait now and keeps nothing. `whole` is False for an answer
+    with a gap in it: it is never served past its TTL, nor does it end an older whole one.
+    """
+
+    value: V
+    size_bytes: int
+    ttl_s: float
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Kept(Generic[V]):
+    """A value or a failure with its clocks, in monotonic seconds; the two never stand together.
+
+    `behind` is the last whole answer, which an outage or an answer with gaps stands before; the
+    origin is not asked again before `probe_at` for those whom that answer satisfies. `revoked` is
+    an answer that was purged: good for nothing but an outage. `size_bytes` counts all of it.
+    """
+
+    value: V | None
+    error: ServiceError | None
+    stored_at: float
+    fresh_until: float
+    size_bytes: int
+    whole: bool = False
+    behind: "Kept[V] | None" = None
+    probe_at: float = 0.0
+    revoked: bool = False
+
+    @property
+    def outage(self) -> ServiceError | None:
+        """The failure of the origin that this is, if it is one: what blames the request is none."""
+        return None if isinstance(self.error, RequestError) else self.error
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether this is the answer that there is no such thing."""
+        return self.error is not None and is_missing(self.error)
+
+    @property
+    def good(self) -> "Kept[V] | None":
+        """The last whole answer in here, however old."""
+        return self if self.whole else self.behind
+
+    def age_s(self, now: float) -> float:
+        """Return the seconds since the load ended."""
+        return max(0.0, now - self.stored_at)
+
+    def stale_s(self, now: float) -> float:
+        """Return the seconds since this was fresh, negative while it is."""
+        return now - self.fresh_until
+
+    def grown(self, value: V, size_bytes: int) -> "Kept[V] | None":
+        """Return the same with `size_bytes` more for `value`, or None if that is not in here."""
+        behind = self.behind
+        if self.value is not value:
+            behind = None if behind is None else behind.grown(value, size_bytes)
+            if behind is None:
+                return None
+        return replace(self, behind=behind, size_bytes=self.size_bytes + size_bytes)
+
+    def revoke(self, now: float) -> "Kept[V]":
+        """Return the same answer with its freshness ended at `now`."""
+        return replace(self, fresh_until=min(now, self.fresh_until), revoked=True, behind=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[V]):
+    """What the cache has for a question, and how it came by it.
+
+    `forward` is None when the origin was not waited for. Something old stands in for its answer
+    when `error` is what it failed with, or when it was `late`.
+    """
+
+    kept: Kept[V]
+    how: How
+    forward: Forward | None = None
+    stored: bool = False
+    late: bool = False
+    error: ServiceError | None = None
+    key: Hashable = None
+
+    def unwrap(self) -> V:
+        """Return the value.
+
+        Raises:
+            ServiceError: a failure is what was found; each call raises a copy of its own.
+        """
+        if self.kept.error is not None:
+            raise fresh_copy(self.kept.error)
+        return cast("V", self.kept.value)
+
+    def age_s(self, now: float) -> float:
+        """Return the seconds since the load ended; `now` is monotonic."""
+        return self.kept.age_s(now)
+
+    def ttl_s(self, now: float) -> float:
+        """Return the seconds for which this is still fresh, negative when it is stale."""
+        return self.kept.fresh_until - now
+
+    def ttl_left_s(self, now: float) -> float:
+        """Return the seconds for which this is still fresh, never less than 0."""
+        return max(0.0, self.kept.fresh_until - now)
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What is known of a question without asking: how it would be answered, and the clocks.
+
+    `how` is `miss` when the origin would be asked; seconds are None without an answer, `ttl_s` is
+    negative when it is stale; `problem` is the last failure's slug, `probe_in_s` when the origin
+    may be asked again; `in_the_air` says that it is being asked now.
+    """
+
+    how: How
+    age_s: float | None
+    ttl_s: float | None
+    size_bytes: int
+    problem: str | None
+    probe_in_s: float | None
+    in_the_air: bool
+
+
+@dataclass(slots=True)
+class CacheFigures:
+    """What is held now; since the start, callers answered by `How`, and what was done for them.
+
+    `refreshes` are loads begun behind a caller who did not wait, `stale_if_error` the callers among
+    the stale ones whom a failing origin sent back to something old, `evictions` entries pushed out.
+    """
+
+    entries: int = 0
+    bytes: int = 0
+    hits: int = 0
+    stale: int = 0
+    misses: int = 0
+    collapsed: int = 0
+    refreshes: int = 0
+    stale_if_error: int = 0
+    evictions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """How long things last, in seconds.
+
+    Failures are fresh for `failure_ttl_s`, a 404 for `not_found_ttl_s`. After its freshness an
+    answer is served at once for `stale_while_revalidate_s` while it is loaded behind, and for
+    `stale_if_error_s` when the origin fails, which is then asked again every `probe_s`, or when it
+    takes longer than `soft_wait_s`. "Now" is `now_s` wide for those who want an answer of now.
+    """
+
+    failure_ttl_s: float
+    not_found_ttl_s: float
+    stale_while_revalidate_s: float = 0.0
+    stale_if_error_s: float = 0.0
+    probe_s: float = 30.0
+    soft_wait_s: float = 0.3
+    now_s: float = 1.0
+
+
+def is_missing(error: ServiceError) -> bool:
+    """Say whether `error` is the answer that there is no such thing."""
+    return error.status == _NOT_FOUND

@@ -1,0 +1,93 @@
+"""How fresh an answer must be: what one caller wishes, and what the clocks make of it."""
+
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from app.cache.answers import Clocks, Forward, Kept
+
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """What one caller asks of an answer's age, after RFC 9111 section 5.2.1; in seconds.
+
+    None means that the cache's own clocks hold. `no_cache` asks for an answer of now, and
+    `only_if_cached` for no call at all; `no_store` keeps nothing on this caller's behalf.
+    `max_stale_s` and `stale_if_error_s` count from the end of freshness. `wait_s` bounds how long
+    the caller waits, not the load.
+    """
+
+    max_age_s: float | None = None
+    no_cache: bool = False
+    only_if_cached: bool = False
+    max_stale_s: float | None = None
+    stale_if_error_s: float | None = None
+    no_store: bool = False
+    wait_s: float | None = None
+
+    @property
+    def insists(self) -> bool:
+        """Whether nothing old will do as long as the origin answers."""
+        return self.no_cache or self.max_age_s is not None
+
+    def accepts_age(self, age_s: float) -> bool:
+        """Say whether something fresh of this age is fresh enough."""
+        return not self.no_cache and (self.max_age_s is None or age_s <= self.max_age_s)
+
+
+USUAL: Final = Freshness()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict(Generic[V]):
+    """What the clocks say: `serve` at once (and `refresh` behind), or else ask, because `forward`.
+
+    `old` may stand in when asking fails, and when it takes long too if `soft`.
+    """
+
+    serve: Kept[V] | None = None
+    refresh: bool = False
+    forward: Forward = "miss"
+    old: Kept[V] | None = None
+    soft: bool = False
+
+
+def judge(kept: Kept[V] | None, wish: Freshness, clocks: Clocks, now: float) -> Verdict[V]:
+    """Return what is to be done for a caller with this `wish`; `now` is monotonic."""
+    if kept is None:
+        return Verdict(forward="bypass" if wish.no_store else "miss")
+    good = kept.good
+    current = kept if kept.outage is None else good
+    is_fresh = current is not None and now < current.fresh_until
+    if current is not None and is_fresh and wish.accepts_age(current.age_s(now)):
+        return Verdict(serve=current)
+    old = good if may_stand_in(good, wish, clocks, now) else None
+    if kept.outage is not None:
+        if old is not None and now < kept.probe_at:
+            return Verdict(serve=old)
+        if now < kept.fresh_until:
+            # It has just failed, so asking now would be answered by the same.
+            return Verdict(serve=kept)
+    if good is not None and _may_go_out(good, wish, clocks, now):
+        return Verdict(serve=good, refresh=True)
+    forward: Forward = "request" if is_fresh else "stale"
+    soft = good is not None and not good.revoked and not wish.insists
+    return Verdict(forward="bypass" if wish.no_store else forward, old=old, soft=soft)
+
+
+def may_stand_in(good: Kept[V] | None, wish: Freshness, clocks: Clocks, now: float) -> bool:
+    """Say whether `good` is young enough to be served for an origin that fails."""
+    limit_s = wish.stale_if_error_s
+    limit_s = clocks.stale_if_error_s if limit_s is None else limit_s
+    return good is not None and good.stale_s(now) < limit_s
+
+
+def _may_go_out(good: Kept[V], wish: Freshness, clocks: Clocks, now: float) -> bool:
+    """Say whether `good`, past its freshness, may be served without asking first."""
+    if wish.no_cache or good.revoked:
+        return False
+    if wish.max_stale_s is not None:
+        young = wish.max_age_s is None or good.age_s(now) <= wish.max_age_s
+        return young and good.stale_s(now) <= wish.max_stale_s
+    return wish.max_age_s is None and good.stale_s(now) < clocks.stale_while_revalidate_s

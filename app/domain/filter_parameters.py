@@ -1,0 +1,143 @@
+"""The parameters that filter a list: what goes to the platform and what is looked at here."""
+
+from app.domain import values
+from app.domain.catalogue import CATEGORIES
+from app.domain.parameter import Parameter, enum, many, word
+from app.domain.status import CANCELING, GROUPS, STATUSES
+
+_STATES = "enqueued, assigned, started, paused, completed"
+_RESULTS = "ok, error, warning, cancelled, abandoned, timedout"
+_PART = (
+    "`~text` means contains: whether case counts is the platform's choice when it is the only "
+    "value and has no bracket, `%`, `_` or backslash, else case is ignored."
+)
+
+
+def statuses(one: str) -> tuple[Parameter, ...]:
+    """Return the filters of what became of it."""
+    # Activities have no `cancelRequested` (P§10.2).
+    words = [status for status in STATUSES if one == "task" or status != CANCELING.status]
+    return (
+        word("status", f"What became of the {one}, in one word.", "failed", words),
+        word("status_group", "The same, coarser: a closed set.", "failure", GROUPS),
+    )
+
+
+def pushed(one: str) -> tuple[Parameter, ...]:
+    """Return the filters that the platform has too."""
+    return (
+        many(
+            "state",
+            f"The platform's own state: {_STATES}, or a newer word.",
+            "started",
+            values.folded,
+        ),
+        many(
+            "result",
+            f"The platform's own result code: {_RESULTS}, or a newer word.",
+            "error",
+            values.folded,
+        ),
+        many(
+            "type",
+            "The platform's type of work: a GUID or a name, as the platform spells it.",
+            "UserMailboxBackup",
+        ),
+        many("policy_type", "Kind of plan, as the platform spells it.", "backup"),
+        many(
+            "policy",
+            f"Id of the plan that caused the {one}, as sent, in lower or in upper case.",
+            "33965f81-7293-45d4-9f13-dc4281d7bdfd",
+            values.id_of_either_case,
+        ),
+        many(
+            "policy_name",
+            f"Name of the plan, as written. {_PART}",
+            "~Nightly",
+            values.text_or_part,
+        ),
+        many(
+            "resource",
+            "Id of what is worked on, as sent, in lower or in upper case.",
+            "b2c9e0b4-0c4b-4b0b-8b39-5c1f7e3a9d40",
+            values.id_of_either_case,
+        ),
+        many(
+            "resource_name",
+            f"Name of what is worked on, as written. {_PART}",
+            "srv-files-01",
+            values.text_or_part,
+        ),
+        many("resource_type", "Kind of resource, as the platform spells it.", "machine"),
+        many(
+            "started_by",
+            f"The user who caused it, as written. {_PART}",
+            "johndoe@mysite.com",
+            values.text_or_part,
+        ),
+        many("queue", "The queue it waits in, as the platform spells it.", "legacySync"),
+        many(
+            "priority",
+            "low, below_normal, normal, above_normal, high, or a newer word; the platform's "
+            "spelling (belowNormal) is understood.",
+            "below_normal",
+            values.priority,
+        ),
+        many("tag", "A label of the issuer; any of several is enough.", "nightly"),
+        many("workflow", "Id of the workflow it belongs to.", "1175855112431136768", values.whole),
+        many(
+            "agent",
+            "Id of the agent or service that does the work, as the platform spells it; one known "
+            "only by affinity or context is not matched.",
+            "f7358a00-8469-45ae-a0c3-22952e9ed12f",
+        ),
+    )
+
+
+def local(items: str) -> tuple[Parameter, ...]:
+    """Return the filters that the platform lacks."""
+    scopes = ("subtree", "exact")
+    return (
+        many(
+            "tenant",
+            f"{items.capitalize()} of a tenant and those below it, by its numeric id or its UUID. "
+            "The platform tells which number a UUID stands for only in items: the tenant's own "
+            "match at once, those below it as soon as one of its own was seen.",
+            "1496262",
+            values.tenant,
+        ),
+        Parameter(
+            "tenant_scope",
+            "`exact` leaves out the tenants below those in `tenant`.",
+            "exact",
+            values.word(scopes),
+            enum(scopes, default="subtree"),
+        ),
+        word("category", "The field of work.", "backup", CATEGORIES),
+        many(
+            "error_code", "The platform's name of the fault, as in `error.code`.", "InternalError"
+        ),
+        Parameter(
+            "roots_only",
+            f"`true` drops {items} that stand below another; those that don't say stay.",
+            "true",
+            values.boolean,
+            {"type": "boolean", "default": False},
+        ),
+    )
+
+
+STEPS = (
+    many(
+        "task",
+        "Steps of these tasks: ids as answers have them, or bare.",
+        "eu2.944455285181775873",
+        values.item_id,
+    ),
+    many(
+        "parent",
+        "Steps right below these activities: ids as answers have them, or bare.",
+        "eu2.1175855112431136768",
+        values.item_id,
+    ),
+)

@@ -1,0 +1,82 @@
+"""Filters that the platform lacks: what is looked at here, item by item."""
+
+from collections.abc import Callable, Iterable
+from typing import Protocol, TypeAlias
+
+from app.domain.query import TaskQuery
+from app.domain.reading import Item, Reading
+
+Keep: TypeAlias = Callable[[Reading[Item]], bool]
+
+
+class Tenants(Protocol):
+    """Which number stands for a tenant's UUID; the platform tells only in items (P§10.3)."""
+
+    def learn(self, account: str, uuid: str, number: str) -> None:
+        """Remember what an item of the tenant said."""
+
+    def number_of(self, account: str, uuid: str) -> str | None:
+        """Return the tenant's number, None while no item of it was seen."""
+
+
+def local_filters(query: TaskQuery, tenants: Tenants) -> list[Keep]:
+    """Return the checks of those filters of `query` that the platform knows nothing of.
+
+    An item passes when all of them hold. That of the tenant comes first: it learns from every item.
+    """
+    keeps: list[Keep] = []
+    if wanted := query.values("tenant"):
+        keeps.append(_of_tenants(wanted, tenants, exact=query.tenant_exact))
+    if categories := frozenset(query.values("category")):
+        keeps.append(lambda reading: reading.item.category in categories)
+    if codes := frozenset(query.values("error_code")):
+        keeps.append(lambda reading: _error_code(reading) in codes)
+    if query.roots_only:
+        # Unknown is no reason to drop: most items of newer kinds don't say (P§10.8).
+        keeps.append(lambda reading: reading.item.is_root is not False)
+    return keeps
+
+
+def _error_code(reading: Reading[Item]) -> str | None:
+    error = reading.item.error
+    return error.code if error else None
+
+
+def _of_tenants(wanted: Iterable[str], tenants: Tenants, *, exact: bool) -> Keep:
+    uuids = frozenset(each for each in wanted if not each.isdecimal())
+    numbers = frozenset(wanted) - uuids
+
+    def keep(reading: Reading[Item]) -> bool:
+        item, tenant = reading.item, reading.item.tenant
+        if tenant is None:
+            return False
+        if tenant.uuid in uuids:
+            tenants.learn(item.account, tenant.uuid, tenant.id)
+            return True
+        line = (tenant.id,) if exact else (tenant.id, *tenant.ancestor_ids)
+        return not numbers.isdisjoint(line) or any(
+            tenants.number_of(item.account, uuid) in line for uuid in uuids
+        )
+
+    return keep
+
+
+class KnownTenants:
+    """The numbers of the tenants that were asked for by UUID, as items told them.
+
+    It holds `most` of them, then starts anew: a number that was forgotten is learned again.
+    """
+
+    def __init__(self, most: int = 10_000) -> None:
+        self._most = most
+        self._numbers: dict[tuple[str, str], str] = {}
+
+    def learn(self, account: str, uuid: str, number: str) -> None:
+        """Remember what an item of the tenant said."""
+        if len(self._numbers) >= self._most:
+            self._numbers.clear()
+        self._numbers[account, uuid] = number
+
+    def number_of(self, account: str, uuid: str) -> str | None:
+        """Return the tenant's number, None while no item of it was seen."""
+        return self._numbers.get((account, uuid))

@@ -1,0 +1,86 @@
+"""The activities of tasks: put into the tasks of an answer, a call for many tasks at once."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from app.domain.activity import Activity
+from app.domain.plan import Params
+from app.domain.task import Task
+from app.errors import ServiceError
+from app.service.fanout import Fanout
+from app.service.reading import Platform
+
+PAGE_SIZE = 1000
+# The platform takes `taskId` several times (P§4.1); tasks have one to six activities, so that a
+# page holds those of this many, in one URL of 2.5 kB.
+_TASKS_PER_CALL = 100
+_ORDER: Params = (("order", "asc(createdAt)"), ("order", "asc(id)"))
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """Items of an answer, what failed on the way to them by account, and remarks for people."""
+
+    items: Sequence[Any]
+    failures: dict[str, ServiceError] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+async def attach(tasks: Sequence[Task], fanout: Fanout, *, pages_max: int) -> Attached:
+    """Return `tasks` with their `activities`, oldest first, or `null` where they are unknown.
+
+    Accounts are asked at once. Unknown are those of an account that fails, those beyond its first
+    `pages_max` pages, of which a note tells, and those of an unreadable task.
+    """
+    numbers: dict[str, list[str]] = defaultdict(list)
+    for task in tasks:
+        if "unreadable" not in task.anomalies:
+            numbers[task.account].append(task.upstream_id)
+
+    async def read(platform: Platform, account: str) -> dict[str, list[Activity]]:
+        return await _read(platform, account, numbers[account], pages_max=pages_max)
+
+    outcomes = await fanout.ask(sorted(numbers), read)
+    known: dict[str, list[Activity]] = {}
+    for outcome in outcomes:
+        known |= outcome.value or {}
+    failures = {each.account: each.error for each in outcomes if each.error is not None}
+    notes = tuple(
+        f"Not all activities of the tasks of {each.account} were read; ask for fewer tasks."
+        for each in outcomes
+        if each.value is not None and len(each.value) < len(numbers[each.account])
+    )
+    filled = [
+        msgspec.structs.replace(
+            task, activities=tuple(known[task.id]) if task.id in known else None
+        )
+        for task in tasks
+    ]
+    return Attached(filled, failures, notes)
+
+
+async def _read(
+    platform: Platform, account: str, numbers: Sequence[str], *, pages_max: int
+) -> dict[str, list[Activity]]:
+    """Return the activities by the id of their task, of those tasks for which all were read."""
+    whole: dict[str, list[Activity]] = {}
+    read = 0
+    for start in range(0, len(numbers), _TASKS_PER_CALL):
+        chunk = numbers[start : start + _TASKS_PER_CALL]
+        params = (*(("taskId", number) for number in chunk), *_ORDER)
+        found: dict[str, list[Activity]] = {f"{account}.{number}": [] for number in chunk}
+        async with aclosing(platform.activity_pages(params, limit=PAGE_SIZE)) as pages:
+            async for page in pages:
+                read += 1
+                for reading in page.readings:
+                    found.setdefault(reading.item.task_id or "", []).append(reading.item)
+                if page.last:
+                    whole |= found
+                if read == pages_max:
+                    return whole
+    return whole

@@ -1,0 +1,283 @@
+"""The platform's bad days: what each costs the platform, and what callers see.
+
+Run as `python bench/bad_days.py [SECONDS]`; every situation is the whole service, or one client of
+it, in this process over a platform made here. Prints a figure beside what must hold.
+"""
+
+import asyncio
+import json
+import logging
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from itertools import cycle
+from pathlib import Path
+
+import httpx
+import structlog
+from typing_extensions import override
+
+from app.errors import ServiceError
+from app.main import SYSTEM_CLOCK, create_app, create_platforms
+from app.platform.client import PlatformClient
+from app.platform.fair import Share
+from app.sandbox.app import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, create_sandbox
+from app.settings import AccountSettings, Settings, UpstreamSettings
+
+SAMPLE = Path(__file__).parent.parent / "tests/data/samples/task_completed_ok.json"
+TASKS = json.dumps({"items": [json.loads(SAMPLE.read_bytes())]}).encode()
+WHOSE: ContextVar[str] = ContextVar("whose", default="anonymous")
+COLD_MAX, DEAD_PER_S_MAX, LATE_MS_MAX, QUIET_S = 3, 2, 50, 5
+broken: list[str] = []
+Answer = Callable[[], Awaitable[httpx.Response]]
+
+
+class Platform(httpx.AsyncBaseTransport):
+    """Gives tokens, and to all else the `answer` it is told to give; counts."""
+
+    def __init__(self, answer: Answer, *, token: Answer | None = None) -> None:
+        self.answer = answer
+        self.token = token or status(200, {"access_token": "bench", "expires_in": 7200})
+        self.calls: Counter[str] = Counter()
+
+    @override
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        kind = "token" if request.url.path.endswith("/token") else "tasks"
+        self.calls[kind] += 1
+        return await (self.token if kind == "token" else self.answer)()
+
+
+def status(code: int, body: object = None, *, after_s: float = 0.0) -> Answer:
+    content = body if isinstance(body, bytes) else json.dumps(body or {}).encode()
+
+    async def answer() -> httpx.Response:
+        await asyncio.sleep(after_s)
+        return httpx.Response(code, content=content)
+
+    return answer
+
+
+async def dead() -> httpx.Response:
+    raise httpx.ConnectError("refused")
+
+
+def settings(**upstream: object) -> Settings:
+    url = "https://platform.example"
+    account = {"url": url, "client_id": DEFAULT_CLIENT_ID, "client_secret": DEFAULT_CLIENT_SECRET}
+    return Settings(
+        _env_file=None,
+        accounts={"bench": AccountSettings.model_validate(account)},
+        upstream=UpstreamSettings.model_validate(upstream),
+    )
+
+
+@asynccontextmanager
+async def service(platform: Platform, **upstream: object) -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app(settings(**upstream), transport=platform)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gate") as client,
+    ):
+        yield client
+
+
+async def ask(client: httpx.AsyncClient, key: int) -> int:
+    return (await client.get("/v1/tasks", params={"limit": key % 1000 + 1})).status_code
+
+
+async def at_rate(per_s: float, seconds: float, call: Callable[[int], Awaitable[int]]) -> list[int]:
+    """Begin calls evenly, whatever becomes of them; return how they ended."""
+    began, calls = time.monotonic(), []
+    for number in range(int(per_s * seconds)):
+        calls.append(asyncio.ensure_future(call(number)))
+        await asyncio.sleep(max(0.0, began + (number + 1) / per_s - time.monotonic()))
+    return list(await asyncio.gather(*calls))
+
+
+def show(situation: str, found: str, bound: str, *, holds: bool) -> None:
+    if not holds:
+        broken.append(situation)
+    print(f"{situation:34} {found:52} {bound:38} {'ok' if holds else 'BROKEN'}", flush=True)
+
+
+async def cold_callers() -> None:
+    platform = Platform(status(500, after_s=0.1))
+    async with service(platform) as client:
+        found = Counter(await asyncio.gather(*(ask(client, 1) for _ in range(200))))
+    calls = platform.calls["tasks"]
+    show(
+        "200 cold callers, 500",
+        f"{calls} calls, {dict(found)}",
+        "at most 3 calls",
+        holds=calls <= COLD_MAX,
+    )
+
+
+async def load_on_dead(seconds: float) -> None:
+    for name, token in (("dead platform", None), ("dead, token endpoint too", dead)):
+        platform = Platform(dead, token=token)
+        async with service(platform) as client:
+            found = Counter(await at_rate(500, seconds, lambda number: ask(client, number % 100)))
+        per_s = platform.calls["tasks"] / seconds
+        tokens = platform.calls["token"] / seconds
+        show(
+            f"500/s, 100 keys, {name}"[:34],
+            f"{per_s:.1f} + {tokens:.1f} (token) calls/s, {dict(found)}",
+            "at most 2 calls/s",
+            holds=per_s + tokens <= DEAD_PER_S_MAX,
+        )
+
+
+async def failing(seconds: float) -> None:
+    platform = Platform(status(503))
+    async with service(platform, rate="1000/s") as client:
+        found = Counter(await at_rate(50, seconds, lambda number: ask(client, number)))
+    calls, requests = platform.calls["tasks"], sum(found.values())
+    holds = calls <= 10 + 1.2 * requests
+    show(
+        "503 to everything",
+        f"{calls} calls for {requests}",
+        "at most 10 + 1.2 a request",
+        holds=holds,
+    )
+
+
+async def half_failing(seconds: float) -> None:
+    bad, good = status(503), status(200, TASKS)
+    turns = cycle([bad, good, bad, good, good])
+
+    async def answer() -> httpx.Response:
+        return await next(turns)()
+
+    platform = Platform(answer)
+    async with service(platform, rate="1000/s", concurrency=64) as client:
+        found = Counter(await at_rate(50, seconds, lambda number: ask(client, number)))
+    calls, requests = platform.calls["tasks"], sum(found.values())
+    show(
+        "503 to two in five",
+        f"{calls} calls for {requests}, {dict(found)}",
+        "at most 10 + 1.2 a request",
+        holds=calls <= 10 + 1.2 * requests,
+    )
+
+
+async def hanging() -> None:
+    platform = Platform(status(200, after_s=3600))
+    took = []
+    async with service(platform, deadline_s=1.0) as client:
+
+        async def call(number: int) -> int:
+            began = time.monotonic()
+            code = await ask(client, number)
+            took.append(time.monotonic() - began)
+            return code
+
+        found = Counter(await asyncio.gather(*(call(number) for number in range(40))))
+    worst_ms = 1000 * max(took) - 1000
+    show(
+        "a hang, deadline 1 s",
+        f"+{worst_ms:.0f} ms, {dict(found)}",
+        "+50 ms",
+        holds=worst_ms <= LATE_MS_MAX,
+    )
+
+
+async def flood() -> None:
+    platform = Platform(status(200, TASKS, after_s=0.1))
+    client = create_platforms(settings(), transport=platform, whose=lambda: Share(WHOSE.get()))[
+        "bench"
+    ]
+
+    async def one(name: str) -> float:
+        WHOSE.set(name)
+        began = time.monotonic()
+        if not await _page(client):
+            raise RuntimeError("B must be answered")
+        return time.monotonic() - began
+
+    async def now_and_then() -> float:
+        took = []
+        for _ in range(40):
+            took.append(await asyncio.create_task(one("b")))
+            await asyncio.sleep(0.15)
+        return statistics.quantiles(took, n=20)[-1]
+
+    alone_s = await now_and_then()
+    crowd = [asyncio.create_task(one("a")) for _ in range(500)]
+    await asyncio.sleep(0.5)
+    beside_s = await now_and_then()
+    for each in crowd:
+        each.cancel()
+    await asyncio.wait(crowd)
+    await client.aclose()
+    show(
+        "A floods 500, B now and then",
+        f"B's p95 {1000 * alone_s:.0f} ms alone, {1000 * beside_s:.0f} ms beside A",
+        "at most twice",
+        holds=beside_s <= 2 * alone_s,
+    )
+
+
+async def throttled(seconds: float, runs: int = 10) -> None:
+    results = await asyncio.gather(*(_throttled(seconds) for _ in range(runs)))
+    closed = min(quiet for quiet, _, _ in results)
+    again = sum(later for _, later, _ in results)
+    served = statistics.mean(good for _, _, good in results)
+    show(
+        f"429, Retry-After 5, {runs} runs",
+        f"quiet {closed:.2f} s, {again} more 429 within {seconds:g} s, {served:.0f} served",
+        "quiet 5 s, no more 429",
+        holds=closed >= QUIET_S and not again,
+    )
+
+
+async def _throttled(seconds: float) -> tuple[float, int, int]:
+    """Load one sandbox that bears 10/s; return the quiet, the 429 after it, and what was served."""
+    sandbox = create_sandbox(clock=SYSTEM_CLOCK, history_days=1, rate=10)
+    arrived: list[float] = []
+
+    class Counting(httpx.ASGITransport):
+        @override
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if not request.url.path.endswith("/token"):
+                arrived.append(SYSTEM_CLOCK())
+            return await super().handle_async_request(request)
+
+    client = create_platforms(settings(), transport=Counting(sandbox))["bench"]
+    found = await at_rate(20, seconds, lambda _: _page(client))
+    await client.aclose()
+    refused = sandbox.state.rate_limit.refused
+    first = refused[0]
+    after = [at for at in arrived if at > first + 1]
+    # Those that were on the wire when the first was refused are refused with it.
+    return after[0] - first, sum(at > first + 1 for at in refused), sum(found)
+
+
+async def _page(client: PlatformClient) -> int:
+    try:
+        async for _ in client.task_pages([], limit=1):
+            return 1
+    except ServiceError:
+        return 0
+    return 0
+
+
+async def main(seconds: float) -> None:
+    quiet = structlog.make_filtering_bound_logger(logging.ERROR)
+    structlog.configure(wrapper_class=quiet)
+    await cold_callers()
+    await load_on_dead(seconds)
+    await failing(seconds)
+    await half_failing(seconds)
+    await hanging()
+    await flood()
+    await throttled(seconds + 8)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*map(float, sys.argv[1:] or ["10"])))
+    sys.exit(bool(broken))

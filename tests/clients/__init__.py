@@ -1,0 +1,1 @@
+"""Tests: clients made from the OpenAPI document."""

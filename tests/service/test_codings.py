@@ -1,0 +1,38 @@
+"""Codings of kept answers."""
+
+import asyncio
+import gzip
+
+import pytest
+
+from app.cache.answers import Clocks, Loaded
+from app.cache.cache import Cache
+from app.service.codings import Codings
+from app.service.encode import Answer, Delivery
+
+
+async def _kept(body: bytes) -> tuple[Cache[Answer], Delivery]:
+    clocks = Clocks(failure_ttl_s=2.0, not_found_ttl_s=5.0)
+    cache = Cache[Answer](
+        max_bytes=99_999_999, clocks=clocks, monotonic=lambda: 0.0, rand=lambda: 0.5
+    )
+
+    async def load() -> Loaded[Answer]:
+        return Loaded(Answer(body, '"abc"'), len(body), 10.0)
+
+    return cache, await cache.get("key", load)
+
+
+@pytest.mark.parametrize("size", [2_000, 200_000], ids=["here", "in a thread"])
+async def test_made_once(size: int) -> None:
+    """A coding is made once, kept and counted with the answer, and has an ETag of its own."""
+    cache, found = await _kept(b"x" * size)
+    before = cache.figures().bytes
+    codings = Codings(cache)
+    one, other = await asyncio.gather(codings.coded(found, "gzip"), codings.coded(found, "gzip"))
+    brotli = await codings.coded(found, "br")
+
+    assert one is other is await codings.coded(found, "gzip")
+    assert gzip.decompress(one.body) == found.unwrap().body
+    assert (one.etag, brotli.etag) == ('"abc-gzip"', '"abc-br"')
+    assert cache.figures().bytes == before + len(one.body) + len(brotli.body) + 2 * 512
