@@ -77,7 +77,7 @@ from app.service.encode import Answer
 from app.service.fanout import Fanout
 from app.service.items import House, ItemService, Lifetimes
 from app.service.nouns import ACTIVITIES
-from app.service.scope import ANYBODY
+from app.service.scope import ANYBODY, cause
 from app.service.tasks import TaskService
 from app.settings import Settings, UpstreamSettings
 from app.telemetry import calls
@@ -130,6 +130,7 @@ def create_app(
         sleep=sleep,
         rand=rand,
         listen=_listener(metrics),
+        whose=lambda: Share(cause()),
     )
     hosts = {alias: urlsplit(account.url).netloc for alias, account in settings.accounts.items()}
     book = AccountBook(hosts, sandbox=sandbox)

@@ -30,7 +30,7 @@ def router(book: AccountBook) -> APIRouter:
         """
         refuse_all(request.query_params.multi_items())
         return Response(
-            msgspec.json.encode(book.list(request.state.consumer.scope)),
+            msgspec.json.encode(book.list(request.state.caller.scope)),
             headers={"Cache-Control": "no-store"},
             media_type="application/json",
         )

@@ -11,7 +11,7 @@ from app.api.jwt import TokenVerifier
 from app.api.limits import FailureLimiter, Limiter
 from app.api.roster import Roster
 from app.errors import ScopeDeniedError, UnauthenticatedError
-from app.service.scope import Consumer
+from app.service.scope import Caller, Consumer
 
 CREDENTIAL_BYTES_MAX = 8192
 
@@ -112,7 +112,7 @@ class Guard:
 
 
 class Authentication:
-    """Lets consumers in and refuses everybody else; `consumer` then stands in the request's state.
+    """Lets consumers in and refuses everybody else; `caller` then stands in the request's state.
 
     Failures are counted by address and, past a bound, refused as 429; valid credentials never are.
     """
@@ -145,10 +145,14 @@ class Authentication:
             client = scope.get("client")
             self._failures.fail(client[0] if client else "")
             raise
-        scope["state"]["consumer"] = consumer
+        scope["state"]["caller"] = Caller(consumer, self._limiter.take)
         # When the answer leaves: what it cost is known only then.
         scope[LATE_HEADERS].append(partial(self._limiter.headers, consumer))
         await self._app(scope, receive, send)
+
+
+def _free(_: Consumer) -> None:
+    """Take nothing."""
 
 
 class Everybody:
@@ -161,7 +165,7 @@ class Everybody:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI scope."""
         if scope["type"] == "http":
-            scope["state"]["consumer"] = self._consumer
+            scope["state"]["caller"] = Caller(self._consumer, _free)
         await self._app(scope, receive, send)
 
 

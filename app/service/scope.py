@@ -1,6 +1,7 @@
 """Who asks and what they may see: the names that travel from the edge to the cache's key."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from app.errors import ParameterFault, ScopeDeniedError
@@ -30,6 +31,17 @@ class Scope:
     def sees(self, account: str) -> bool:
         """Say whether anything of `account` may be seen."""
         return self.accounts is None or account in self.accounts
+
+    def only(self, accounts: Sequence[str]) -> tuple[str, ...]:
+        """Return those of `accounts` that may be seen, in their order.
+
+        Raises:
+            ScopeDeniedError: none of them may.
+        """
+        seen = tuple(each for each in accounts if self.sees(each))
+        if not seen:
+            raise ScopeDeniedError("You may see none of the accounts that this is about.")
+        return seen
 
     def refuse(self, asked: Sequence[str], known: Collection[str]) -> None:
         """Refuse those of the `asked` accounts that exist and are outside.
@@ -63,3 +75,35 @@ class Consumer:
 
 
 ANYBODY = Consumer(name="anybody", scope=EVERYTHING, rate=None, admin=False)
+
+_cause: ContextVar[str] = ContextVar("cause", default="anonymous")
+
+
+def cause() -> str:
+    """Return the name of the consumer for whom the load that runs now was begun."""
+    return _cause.get()
+
+
+class Caller:
+    """One request of a consumer: what it may see, and what it pays when it causes upstream work."""
+
+    __slots__ = ("_paid", "_take", "consumer", "scope")
+
+    def __init__(self, consumer: Consumer, take: Callable[[Consumer], None]) -> None:
+        self.consumer = consumer
+        self.scope = consumer.scope
+        self._take = take
+        self._paid = False
+
+    def admit(self) -> None:
+        """Let this request begin a load; the first costs one of the consumer's rate.
+
+        What begins in this context from now on is for this consumer.
+
+        Raises:
+            RateLimitedError: nothing is left.
+        """
+        if not self._paid:
+            self._take(self.consumer)
+            self._paid = True
+        _cause.set(self.consumer.name)

@@ -8,6 +8,7 @@ from app.service.activities import PAGE_SIZE
 from app.service.encode import USUAL, Delivery, Wanted
 from app.service.items import House, ItemService
 from app.service.nouns import ACTIVITIES, TASKS
+from app.service.scope import Caller
 
 
 class Tree(msgspec.Struct, frozen=True):
@@ -29,7 +30,7 @@ class TaskService(ItemService):
         self._steps = ItemService(ACTIVITIES, house)
 
     async def activities(
-        self, text: str, shape: Shape, wanted: Wanted = USUAL, *, tree: bool
+        self, text: str, shape: Shape, caller: Caller, wanted: Wanted = USUAL, *, tree: bool
     ) -> Delivery:
         """Return the activities of the task with the id `text`, oldest first, flat or as a tree.
 
@@ -38,7 +39,7 @@ class TaskService(ItemService):
         Raises:
             RequestError: as `get`.
         """
-        found = await self.get(text, Shape(), wanted)
+        found = await self.get(text, Shape(), caller, wanted)
         if found.kept.error is not None:
             return found
         task = msgspec.json.decode(found.unwrap().body, type=_Named)
@@ -48,7 +49,8 @@ class TaskService(ItemService):
             descending=False,
             limit=PAGE_SIZE,
             shape=shape,
+            within=caller.scope.tenants,
         )
         if not tree:
-            return await self._steps.ask(query, wanted)
-        return await self._steps.ask(query, wanted, key=Tree(query), arrange=grow)
+            return await self._steps.ask(query, caller, wanted)
+        return await self._steps.ask(query, caller, wanted, key=Tree(query), arrange=grow)

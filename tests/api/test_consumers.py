@@ -96,7 +96,7 @@ async def test_kept_out(time: FakeTime, headers: dict[str, str], error: str) -> 
 )  # fmt: skip
 async def test_public(time: FakeTime, path: str, status: int) -> None:
     """Probes, figures and documentation are for everybody; all else is not, known or unknown."""
-    async with door(time) as client:
+    async with door(time, docs=True) as client:
         found = [(await client.request(verb, path)).status_code for verb in ("GET", "HEAD")]
 
     assert found == [status, status]
