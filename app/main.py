@@ -34,6 +34,7 @@ from app import __version__
 from app.api import (
     accounts,
     activities,
+    admin,
     docs,
     document,
     health,
@@ -72,6 +73,7 @@ from app.platform.fair import Share
 from app.platform.issuer import IssuerDocuments
 from app.platform.stack import Bounds
 from app.service.accounts import AccountBook
+from app.service.admin import Admin
 from app.service.codings import Codings
 from app.service.encode import Answer
 from app.service.fanout import Fanout
@@ -178,9 +180,11 @@ def create_app(
         deadline_s=settings.upstream.answer_deadline_s,
         monotonic=monotonic,
     )
-    app.include_router(tasks.router(TaskService(house), renderer))
-    app.include_router(activities.router(ItemService(ACTIVITIES, house), renderer))
+    task_service, activity_service = TaskService(house), ItemService(ACTIVITIES, house)
+    app.include_router(tasks.router(task_service, renderer))
+    app.include_router(activities.router(activity_service, renderer))
     app.include_router(accounts.router(book))
+    app.include_router(admin.router(Admin(house), task_service, activity_service))
     app.include_router(health.router(readiness=readiness, registry=metrics.registry))
     app.include_router(problem_pages.router())
     document.install(app)
@@ -189,32 +193,7 @@ def create_app(
     problems.install(app)
     # Starlette puts each middleware outside those added before it.
     app.add_middleware(LeaveWithCaller)
-    if settings.auth == "off":
-        app.add_middleware(Everybody, consumer=ANYBODY)
-    else:
-        roster = Roster(
-            settings,
-            salt=secrets.token_bytes(32),
-            monotonic=monotonic,
-            reloaded=metrics.access.file_read,
-        )
-        app.state.roster = roster
-        tokens = None
-        if settings.oidc is not None:
-            tokens = TokenVerifier(
-                settings.oidc,
-                fetch=issuer.fetch,
-                clock=clock,
-                monotonic=monotonic,
-                fetched=metrics.access.keys_fetched,
-            )
-        app.add_middleware(
-            Authentication,
-            guard=Guard(roster, tokens),
-            limiter=Limiter(monotonic=monotonic, limited=metrics.access.limited),
-            failures=FailureLimiter(monotonic=monotonic),
-            refused=metrics.access.unauthenticated,
-        )
+    _ask_who(app, settings, metrics, issuer, clock=clock, monotonic=monotonic)
     app.add_middleware(BodyLimit)
     app.add_middleware(FullHouse)
     if settings.allowed_hosts:
@@ -228,6 +207,44 @@ def create_app(
     if settings.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
     return app
+
+
+def _ask_who(
+    app: FastAPI,
+    settings: Settings,
+    metrics: Metrics,
+    issuer: IssuerDocuments,
+    *,
+    clock: Clock,
+    monotonic: Clock,
+) -> None:
+    """Put the door into `app`: everybody is somebody from here on."""
+    if settings.auth == "off":
+        app.add_middleware(Everybody, consumer=ANYBODY)
+        return
+    roster = Roster(
+        settings,
+        salt=secrets.token_bytes(32),
+        monotonic=monotonic,
+        reloaded=metrics.access.file_read,
+    )
+    app.state.roster = roster
+    tokens = None
+    if settings.oidc is not None:
+        tokens = TokenVerifier(
+            settings.oidc,
+            fetch=issuer.fetch,
+            clock=clock,
+            monotonic=monotonic,
+            fetched=metrics.access.keys_fetched,
+        )
+    app.add_middleware(
+        Authentication,
+        guard=Guard(roster, tokens),
+        limiter=Limiter(monotonic=monotonic, limited=metrics.access.limited),
+        failures=FailureLimiter(monotonic=monotonic),
+        refused=metrics.access.unauthenticated,
+    )
 
 
 def create_platforms(

@@ -32,12 +32,14 @@ from app.errors import (
     UriTooLongError,
 )
 from app.service.accounts import AccountList
+from app.service.admin import Explanation, Purge, Purged
 from app.service.encode import ActivityList, TaskList
 
 _TAGS = (
     {"name": "tasks", "description": "Backups, scans, restores, plan changes: what became of them"},
     {"name": "activities", "description": "The steps of tasks"},
     {"name": "accounts", "description": "Where the tasks come from"},
+    {"name": "admin", "description": "What is kept, and why; for admin consumers alone"},
     {"name": "operation", "description": "Probes and figures; no key is asked for"},
 )
 _KEYS = (
@@ -63,6 +65,9 @@ _BODIES: tuple[type[msgspec.Struct], ...] = (
     ActivityList,
     Activity,
     AccountList,
+    Explanation,
+    Purge,
+    Purged,
     Problem,
 )
 _REF = "#/components/schemas/{name}"
@@ -118,6 +123,12 @@ def answers(
     if kept:
         found[304] = {"description": "You hold this answer already.", "headers": headers}
     return found | _failures([*failures, *_ANYWHERE])
+
+
+def request_body(body: type[msgspec.Struct], *, example: dict[str, Any]) -> dict[str, Any]:
+    """Describe the JSON that a route reads."""
+    content = {"application/json": {"schema": _ref(body), "example": example}}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 def leaves(kind: type[ServiceError]) -> list[type[ServiceError]]:

@@ -146,6 +146,11 @@ def encode(
     return Answer(encoded, f'"{digest.hexdigest()}"', next_path, failed, denied)
 
 
+def key_text(key: Any) -> str:
+    """Return the short name of a cache key: equal questions have equal names on all replicas."""
+    return hashlib.blake2b(_encoder.encode(key), digest_size=8).hexdigest()
+
+
 def time_text(ns: int) -> str:
     """Return an instant as answers print it: UTC, three digits, truncated."""
     return f"{rfc3339(ns)[:23]}Z"

@@ -65,6 +65,16 @@ class House:
     clock: Callable[[], float]
     tenants: Tenants
 
+    def moment(self, query: TaskQuery, now_ns: int) -> tuple[float, int]:
+        """Return how long the answer is fresh, in seconds, and the now of its ages.
+
+        That stands on the step that ages are rounded to, so that equal walks share every page.
+        """
+        ttl_s = self.lifetimes.unfinished_s
+        if query.only_finished:
+            ttl_s = self.lifetimes.finished_s
+        return ttl_s, query.anchor_ns or now_ns // int(ttl_s * _NS) * int(ttl_s * _NS)
+
 
 class OneItem(msgspec.Struct, frozen=True):
     """The question for a single item, as a cache key; `within` is what the asker may see."""
@@ -198,12 +208,8 @@ class ItemService:
 
     async def _load_list(self, query: TaskQuery, arrange: Arrange | None) -> Loaded[Answer]:
         house = self._house
-        ttl_s = house.lifetimes.unfinished_s
-        if query.only_finished:
-            ttl_s = house.lifetimes.finished_s
         now_ns = int(house.clock() * _NS)
-        # On the step that ages are rounded to, so that equal walks share every page.
-        anchor_ns = query.anchor_ns or now_ns // int(ttl_s * _NS) * int(ttl_s * _NS)
+        ttl_s, anchor_ns = house.moment(query, now_ns)
         page = ListPage(self._noun, query, anchor_ns=anchor_ns, cursors=house.cursors)
         plans = {
             account: make_plan(
