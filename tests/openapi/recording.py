@@ -76,7 +76,9 @@ async def _answers() -> dict[str, dict[str, Any]]:
             for method, operation in methods.items():
                 target = _target(path, operation, lists)
                 name = operation["operationId"]
-                lists[path] = await _ask(client, name, target, answers, method, _sent(operation))
+                lists[path] = await _ask(
+                    client, name, target, answers, method=method, body=_sent(operation)
+                )
     return dict(sorted(answers.items()))
 
 
@@ -106,6 +108,7 @@ async def _ask(
     operation: str,
     target: str,
     answers: dict[str, dict[str, Any]],
+    *,
     method: str = "GET",
     body: Any = None,
 ) -> Any:
