@@ -10,7 +10,7 @@ UV := $(or $(shell uv --version >/dev/null 2>&1 && command -v uv),.uv/bin/uv)
 RUN := $(UV) run --frozen
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test openapi bench chaos sbom image chart sync
+.PHONY: help demo check test openapi bench chaos fuzz sbom image chart sync
 .NOTPARALLEL:
 
 help:  ## list the targets
@@ -49,6 +49,9 @@ sbom: sync  ## write sbom.json, what is shipped, as CycloneDX
 
 chaos: sync  ## a full minute of every fault in turn between load and the sandbox
 	$(RUN) pytest -s tests/test_chaos.py --chaos-seconds 60
+
+fuzz: sync  ## a million mutated requests: no 500, no byte outside of the caller's scope
+	$(RUN) pytest --no-cov tests/test_leaks.py -k fuzz --fuzz-requests 1000000
 
 image: sync  ## build the image, run it hardened, check its promises; needs root and podman
 	$(RUN) pytest tests/image

@@ -64,11 +64,17 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the flag that writes the expected answers anew, and the length of the chaos."""
+    """Add the flag that writes the expected answers anew, and how long chaos and fuzz are."""
     parser.addoption(
         "--chaos-seconds",
         default="12",
         help="what a minute of chaos is pressed into; 60 is its true length",
+    )
+    parser.addoption(
+        "--fuzz-requests",
+        type=int,
+        default=1_000,
+        help="how many mutated requests tests/test_leaks.py makes",
     )
     parser.addoption(
         "--rewrite-expected",

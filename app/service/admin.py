@@ -1,6 +1,6 @@
 """What admins may do with kept answers: end them, or be told how a request would be answered."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -52,7 +52,7 @@ class UpstreamCall(msgspec.Struct, frozen=True):
 
     account: str
     noun: str
-    parameters: tuple[tuple[str, str], ...]
+    parameters: tuple[str, ...]
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -136,7 +136,7 @@ class Admin:
         if isinstance(question, OneItem):
             ref = question.ref
             asked = ("id", ref.number) if ref.number else ("uuid", str(ref.uuid))
-            return [UpstreamCall(each, question.noun, (asked,)) for each in question.accounts]
+            return [_call(each, question.noun, [asked]) for each in question.accounts]
         query = question.query if isinstance(question, Tree) else question
         noun = TASKS if type(query) is TaskQuery else ACTIVITIES
         batch = Batch(noun, query.ids, query.accounts)
@@ -144,9 +144,9 @@ class Admin:
         for account in query.accounts:
             plan = self._plan(query, account)
             if query.ids:
-                calls += [UpstreamCall(account, noun.one, ids) for ids in batch.wanted(account)]
+                calls += [_call(account, noun.one, ids) for ids in batch.wanted(account)]
             elif plan is not None:
-                calls.append(UpstreamCall(account, noun.one, plan.params))
+                calls.append(_call(account, noun.one, plan.params))
         return calls
 
     def _plan(self, query: TaskQuery, account: str) -> Plan | None:
@@ -154,6 +154,10 @@ class Admin:
         return make_plan(
             query, account, now_ns=anchor_ns, step_s=ttl_s, tenants=self._house.tenants
         )
+
+
+def _call(account: str, noun: str, params: Iterable[tuple[str, str]]) -> UpstreamCall:
+    return UpstreamCall(account, noun, tuple(f"{name}={value}" for name, value in params))
 
 
 def _accounts(question: Question) -> tuple[str, ...]:
