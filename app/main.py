@@ -79,7 +79,7 @@ from app.service.encode import Answer
 from app.service.fanout import Fanout
 from app.service.items import House, ItemService, Lifetimes
 from app.service.nouns import ACTIVITIES
-from app.service.scope import ANYBODY, cause
+from app.service.scope import ANYBODY
 from app.service.tasks import TaskService
 from app.settings import Settings, UpstreamSettings
 from app.telemetry import calls
@@ -132,7 +132,7 @@ def create_app(
         sleep=sleep,
         rand=rand,
         listen=_listener(metrics),
-        whose=lambda: Share(cause()),
+        whose=lambda: Share(ASKING.get()),
     )
     hosts = {alias: urlsplit(account.url).netloc for alias, account in settings.accounts.items()}
     book = AccountBook(hosts, sandbox=sandbox)

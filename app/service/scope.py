@@ -1,10 +1,10 @@
 """Who asks and what they may see: the names that travel from the edge to the cache's key."""
 
 from collections.abc import Callable, Collection, Sequence
-from contextvars import ContextVar
 from dataclasses import dataclass
 
 from app.errors import ParameterFault, ScopeDeniedError
+from app.service.asking import ASKING
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +76,6 @@ class Consumer:
 
 ANYBODY = Consumer(name="anybody", scope=EVERYTHING, rate=None, admin=False)
 
-_cause: ContextVar[str] = ContextVar("cause", default="anonymous")
-
-
-def cause() -> str:
-    """Return the name of the consumer for whom the load that runs now was begun."""
-    return _cause.get()
-
 
 class Caller:
     """One request of a consumer: what it may see, and what it pays when it causes upstream work."""
@@ -106,4 +99,4 @@ class Caller:
         if not self._paid:
             self._take(self.consumer)
             self._paid = True
-        _cause.set(self.consumer.name)
+        ASKING.set(self.consumer.name)
