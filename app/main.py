@@ -74,6 +74,7 @@ from app.platform.issuer import IssuerDocuments
 from app.platform.stack import Bounds
 from app.service.accounts import AccountBook
 from app.service.admin import Admin
+from app.service.asking import ASKING
 from app.service.codings import Codings
 from app.service.encode import Answer
 from app.service.fanout import Fanout
@@ -150,7 +151,10 @@ def create_app(
         clock=clock,
         tenants=KnownTenants(),
     )
-    readiness = Readiness(degraded=lambda: book.degraded)
+    readiness = Readiness(
+        degraded=lambda: book.degraded,
+        overloaded=lambda: all(each.overloaded for each in platforms.values()) and bool(platforms),
+    )
     issuer = IssuerDocuments(failed=FetchError, transport=transport)
 
     @asynccontextmanager

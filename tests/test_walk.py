@@ -13,26 +13,49 @@ pytestmark = pytest.mark.machine
 LOGIN = {"client_id": DEFAULT_CLIENT_ID, "secret": DEFAULT_CLIENT_SECRET}
 
 
-def existing(alias: str, sandbox: Starlette, now_s: float) -> set[str]:
-    """Return the ids of all tasks that a sandbox holds."""
-    rows = sandbox.state.dataset.task_rows(int(now_s * 1e9))
+def existing(alias: str, sandbox: Starlette, now_s: float, noun: str = "tasks") -> set[str]:
+    """Return the ids of all tasks, or activities, that a sandbox holds."""
+    dataset, now_ns = sandbox.state.dataset, int(now_s * 1e9)
+    rows = dataset.task_rows(now_ns) if noun == "tasks" else dataset.activity_rows(now_ns)
     return {f"{alias}.{row['id']}" for row in rows}
 
 
 @pytest.mark.parametrize("sort", ["created_at", "-created_at"])
-async def test_ninety_days(time: FakeTime, sort: str) -> None:
-    """A walk over 90 days by sevens returns every task that existed at its start exactly once."""
+@pytest.mark.parametrize(
+    ("noun", "limit", "most"), [("tasks", 7, 4_500), ("activities", 200, 9_000)]
+)
+async def test_ninety_days(time: FakeTime, noun: str, limit: int, most: int, sort: str) -> None:
+    """A walk over 90 days returns everything that existed at its start exactly once."""
     sandbox = create_sandbox(clock=time.clock)
-    existed = existing("eu2", sandbox, time.clock())
+    existed = existing("eu2", sandbox, time.clock(), noun)
     async with serving({"eu2": httpx.ASGITransport(sandbox)}, time, **LOGIN) as client:
-        pages = await walk(client, f"/v1/tasks?limit=7&sort={sort}", time=time, step_s=3)
+        pages = await walk(client, f"/v1/{noun}?limit={limit}&sort={sort}", time=time, step_s=3)
 
     found = ids(*pages)
-    assert len(existed) > 4_500
+    assert len(existed) > most
     assert len(found) == len(set(found))
     assert existed <= set(found)
     created = [item["created_at"] for page in pages for item in page["items"]]
     assert created == sorted(created, reverse=sort.startswith("-"))
+
+
+async def test_steps(time: FakeTime) -> None:
+    """Steps are the same in their tasks, in the list of one task, in its tree and among all."""
+    sandbox = create_sandbox(clock=time.clock)
+    async with serving({"eu2": httpx.ASGITransport(sandbox)}, time, **LOGIN) as client:
+        tasks = (await get(client, "/v1/tasks?limit=100&include=activities"))["items"]
+        listed = [await get(client, f"/v1/tasks/{each['id']}/activities") for each in tasks]
+        trees = [
+            await get(client, f"/v1/tasks/{each['id']}/activities?view=tree") for each in tasks
+        ]
+        asked = ",".join(each["id"] for each in tasks)
+        together = await get(client, f"/v1/activities?task={asked}&limit=1000&sort=created_at")
+
+    assert [each["activities"] for each in tasks] == [each["items"] for each in listed]
+    text = "".join(str(each["items"]) for each in trees)
+    assert all(text.count(f"'id': '{each}'") == 1 for each in ids(*listed))
+    assert sorted(ids(together)) == sorted(ids(*listed))
+    assert len(ids(together)) > len(tasks)
 
 
 async def test_three_accounts(time: FakeTime) -> None:

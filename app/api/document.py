@@ -1,5 +1,6 @@
 """The OpenAPI document: FastAPI's routes, msgspec's schemas, the domain's table of parameters."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from importlib import resources
@@ -210,8 +211,8 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     schema = dict(parameter.schema)
     # In the schema: an example beside it would be filled in by *Try it out*, for every parameter.
     if parameter.example:
-        integer = schema.get("type") == "integer"
-        schema["examples"] = [int(parameter.example) if integer else parameter.example]
+        written = schema.get("type") in {"integer", "boolean"}
+        schema["examples"] = [json.loads(parameter.example) if written else parameter.example]
     documented: dict[str, Any] = {
         "name": parameter.name,
         "in": "query",

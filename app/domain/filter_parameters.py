@@ -9,7 +9,7 @@ _STATES = "enqueued, assigned, started, paused, completed"
 _RESULTS = "ok, error, warning, cancelled, abandoned, timedout"
 _PART = (
     "`~text` means contains: whether case counts is the platform's choice when it is the only "
-    "value and has no bracket, `%`, `_` or backslash, else case is ignored."
+    "value, else case is ignored."
 )
 
 

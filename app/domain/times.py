@@ -10,6 +10,7 @@ _RFC3339 = re.compile(
 )
 _NO_DIGIT = re.compile(r"\D")
 _THREE_DIGITS = 24  # the length of a UTC time with three digits behind the point
+_SIX_DIGITS = 27
 
 # One point in time: to the microsecond, in our form, and as it was sent. A plain tuple, because
 # five are made for each task.
@@ -32,7 +33,7 @@ def instant(text: str) -> Instant | None:
         if when.year == 1:
             return None
         if len(text) >= _THREE_DIGITS:
-            return when, f"{text[:23]}Z", text
+            return when, text[:23] + "Z", text
         return when, f"{text[:-1]:0<23}Z", text
     return _any_instant(text)
 
@@ -63,7 +64,7 @@ def elapsed_ms(start: Instant, end: Instant) -> int:
         return 0
     passed = end[0] - start[0]
     whole, rest = divmod(passed.microseconds, 1000)
-    if rest:
+    if rest or (len(start[2]) <= _SIX_DIGITS and len(end[2]) <= _SIX_DIGITS):
         return passed.days * 86_400_000 + passed.seconds * 1000 + whole
     # On the border the digits behind the microseconds decide.
     return ((nanoseconds(end[2]) or 0) - (nanoseconds(start[2]) or 0)) // 1_000_000

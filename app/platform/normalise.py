@@ -25,15 +25,17 @@ _NO_RESULT = WireResult()
 _NO_CONTEXT = WireContext()
 
 
-def read_page(body: bytes, account: str) -> tuple[tuple[Reading, ...], str | None]:
+def read_page(
+    body: bytes, account: str, items_max: int = wire.ITEMS_MAX
+) -> tuple[tuple[Reading, ...], str | None]:
     """Return the readings of a page in the platform's order, and the cursor of the next page.
 
     There is one reading for each item, readable or not.
 
     Raises:
-        UpstreamInvalidResponseError: the body is not a page.
+        UpstreamInvalidResponseError: the body is not a page, or of more than `items_max`.
     """
-    items, after = wire.read_items(body, account)
+    items, after = wire.read_items(body, account, items_max=items_max)
     return tuple([reading_of(*wire.read_task(item), item, account) for item in items]), after
 
 
@@ -182,10 +184,10 @@ def _times(sent: WireTask) -> tuple[Instant | None, ...]:
 
 def _has_bad_time(sent: WireTask, read: tuple[Instant | None, ...], odd: tuple[str, ...]) -> bool:
     texts = sent.enqueued_at, sent.assigned_at, sent.started_at, sent.completed_at, sent.updated_at
-    return not _TIMES.isdisjoint(odd) or any(
-        text and found is None and not text.startswith(_YEAR_1)
-        for text, found in zip(texts, read, strict=True)
-    )
+    for text, found in zip(texts, read, strict=True):
+        if found is None and text and not text.startswith(_YEAR_1):
+            return True
+    return bool(odd) and not _TIMES.isdisjoint(odd)
 
 
 def _not_negative(elapsed: int | None) -> int | None:

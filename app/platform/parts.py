@@ -148,9 +148,13 @@ def _is_agent(kept: w.WirePersistent) -> bool:
 
 def issuer(sent: w.WireActor) -> Issuer | None:
     """Return the issuer; legacy tasks have an empty one (P§15, 5)."""
-    if not sent.id:
-        return None
-    return Issuer(id=_lower_uuid(sent.id), cluster_id=sent.cluster_id or None)
+    return _issuer(sent.id, sent.cluster_id) if sent.id else None
+
+
+# Services and few agents issue all tasks of an account.
+@lru_cache(maxsize=256)
+def _issuer(id_: str, cluster_id: str | None) -> Issuer:
+    return Issuer(id=_lower_uuid(id_), cluster_id=cluster_id or None)
 
 
 def blockers(sent: list[w.WireBlocker]) -> tuple[Blocker, ...]:

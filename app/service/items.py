@@ -184,6 +184,7 @@ class ItemService:
         return msgspec.structs.replace(
             walked,
             limit=asked.limit or walked.limit,
+            partial=query.partial,
             accounts=visible,
             missed=missed,
             within=scope.tenants,

@@ -161,6 +161,14 @@ def test_status_and_group(pairs: Pairs, statuses: tuple[str, ...] | None) -> Non
     assert parse(pairs, TASK_PARAMETERS).query.statuses == statuses
 
 
+def test_every_status_of_activities() -> None:
+    """What activities can't have is not asked of them, and all that they can is no filter."""
+    pairs = [("status_group", "active")], [("status_group", ",".join(GROUPS))]
+    active, every = (parse(each, ACTIVITY_PARAMETERS).query.statuses for each in pairs)
+
+    assert (active, every) == (("paused", "running"), None)
+
+
 @pytest.mark.parametrize(
     ("pairs", "given", "limit"),
     [

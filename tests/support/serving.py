@@ -17,6 +17,9 @@ from tests.support.upstream import FakeUpstream
 CLIENT_ID, SECRET = "client", "secret"
 
 
+_AT_ONCE = {"rate": "10000/s", "concurrency": 256}
+
+
 def configured(
     *aliases: str,
     client_id: str = CLIENT_ID,
@@ -30,6 +33,7 @@ def configured(
     """Return settings with an account on `<alias>.example` for each of `aliases`.
 
     Everybody may ask, unless `others` say `auth="required"` and name consumers.
+    Unless told otherwise nobody waits for a turn: waiting would move the clocks.
     """
     account = {"client_id": client_id, "client_secret": secret}
     return Settings(
@@ -39,7 +43,7 @@ def configured(
             for alias in aliases
         },
         cache=CacheSettings.model_validate(cache or {}),
-        upstream=UpstreamSettings.model_validate(upstream or {}),
+        upstream=UpstreamSettings.model_validate(_AT_ONCE | dict(upstream or {})),
         docs="on" if docs else "off",
         cursor_secret=SecretStr(cursor_secret) if cursor_secret else None,
         **{"auth": "off"} | others,
