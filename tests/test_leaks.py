@@ -133,7 +133,9 @@ class Answer(NamedTuple):
         words = b"\n".join([*(value for _, value in self.headers), self.body]).decode(
             errors="replace"
         )
-        known = unquote(sent.decode("latin-1"), errors="replace") + quote(sent)
+        known = (
+            unquote(sent.decode("latin-1"), errors="replace") + quote(sent) + sent.decode("latin-1")
+        )
         return {word for word in secrets_of(scope) if word in words and word not in known}
 
 

@@ -11,7 +11,7 @@ from tests.support.estate import BAKERY, KINDS, NORTH, NORTH_UUID, PARTNER, head
 from tests.support.estate import platforms as estate
 from tests.support.platform import FakeTime
 from tests.support.serving import ids, serving
-from tests.support.upstream import FakeUpstream
+from tests.support.upstream import FakeUpstream, a_task
 
 # Status by kind: nobody, stranger, all, admin, us, north, uuid, bakery (of eu2 alone).
 MATRIX: dict[str, list[int]] = {
@@ -256,3 +256,27 @@ async def test_ambiguous(time: FakeTime) -> None:
 
     assert told["north"]["errors"][0]["allowed"] == "eu2.2, us.2"
     assert told["bakery"]["code"] == "task-not-found"
+
+
+async def test_account_gone(time: FakeTime) -> None:
+    """A cursor over an account that is configured no more says so."""
+    secret = {"cursor_secret": "s" * 32}
+    async with served(time, **secret) as (client, _):
+        following = (await client.get("/v1/tasks?limit=1", headers=headers("all"))).json()["page"]
+    alone = {"us": FakeUpstream(clock=time.clock)}
+    async with serving(alone, time, **secret) as client:
+        answer = await client.get(following["next"])
+
+    assert answer.json()["code"] == "account-not-found"
+
+
+async def test_unreadable(time: FakeTime) -> None:
+    """An item that can't be read belongs to nobody who sees but some tenants."""
+    async with served(time) as (client, platforms):
+        platforms["us"].tasks.append(a_task(3) | {"id": 3.5, "idString": "?", "uuid": None})
+        seen = [
+            len((await client.get("/v1/tasks?account=us", headers=headers(kind))).json()["items"])
+            for kind in ("us", "north")
+        ]
+
+    assert seen == [3, 1]
