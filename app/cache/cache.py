@@ -1,14 +1,15 @@
 """The one door: an answer kept, awaited with others, or loaded now, and which of these it was."""
 
 from collections.abc import Awaitable, Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
 
 from app.cache.answers import CacheFigures, Clocks, Explained, Found, Kept, Loaded
-from app.cache.flight import Flights, fresh_copy
+from app.cache.flight import Flights, everybody, fresh_copy
 from app.cache.freshness import USUAL, Freshness, Verdict, judge, may_stand_in
 from app.cache.store import Store
-from app.errors import NotCachedError, ServiceError, UpstreamTimeoutError
+from app.errors import NotCachedError, RateLimitedError, ServiceError, UpstreamTimeoutError
 
 FAILURE_BYTES: Final = 512
 """What a kept failure counts: 433 B measured for an error with a detail of 60 characters."""
@@ -54,14 +55,19 @@ class Cache(Generic[V]):
         key: Hashable,
         load: Callable[[], Awaitable[Loaded[V]]],
         freshness: Freshness = USUAL,
+        admit: Callable[[], None] = everybody,
     ) -> Found[V]:
         """Return the answer to `key` that satisfies `freshness`, from `load` if none is kept.
+
+        `admit` is called in the caller's own context when this very call is about to begin a load.
+        It raises a `RateLimitedError` to prevent it: what may be served old is served then.
 
         `load` runs detached from the caller and for all who ask meanwhile, so it must hold nothing
         that belongs to one request. A `ServiceError` of it is found, not raised: see `unwrap`.
 
         Raises:
             NotCachedError: nothing kept will do, and the caller wants no call.
+            RateLimitedError: `admit` raised it.
             ServiceError: `load` refuses the request (`nature`); not kept.
             UpstreamTimeoutError: the caller's time is over, and nothing old may stand in.
             UpstreamUnavailableError: the cache closes while the caller waits.
@@ -76,9 +82,12 @@ class Cache(Generic[V]):
         verdict = judge(kept, freshness, self._clocks, now)
         if verdict.serve is None:
             # No await since the look: an answer is either kept by now or its flight can be joined.
-            return await self._ask(key, load, freshness, verdict)
+            return await self._ask(key, load, freshness, verdict, admit)
         if verdict.refresh and not freshness.only_if_cached:
-            self._figures.refreshes += self._flights.begin(key, lambda: self._fetch(key, load))
+            with suppress(RateLimitedError):
+                self._figures.refreshes += self._flights.begin(
+                    key, lambda: self._fetch(key, load), admit
+                )
         if now < verdict.serve.fresh_until:
             self._figures.hits += 1
             return Found(verdict.serve, "hit", key=key)
@@ -157,6 +166,7 @@ class Cache(Generic[V]):
         load: Callable[[], Awaitable[Loaded[V]]],
         wish: Freshness,
         verdict: Verdict[V],
+        admit: Callable[[], None],
     ) -> Found[V]:
         if wish.only_if_cached:
             raise NotCachedError("Nothing that is kept will do, and no call was wanted.")
@@ -167,6 +177,7 @@ class Cache(Generic[V]):
             landed, led = await self._flights.join(
                 key,
                 lambda: self._fetch(key, load),
+                admit,
                 keep=not wish.no_store,
                 since=self._monotonic() - self._clocks.now_s if wish.no_cache else None,
                 wait_s=min(waits, default=None),

@@ -92,7 +92,8 @@ class TaskQuery(
     empty `accounts` means all, `statuses` None means any. `filters` are by our parameter name;
     `~` before a name means contains. `anchor_ns` is the now that ages are counted from in a walk,
     `position` what the walk has passed, and `missed` the accounts that failed on a page before; all
-    three are empty on its first page.
+    three are empty on its first page. `within` are the tenants whose subtrees the asker may see,
+    None for all: it shapes the answer, so it is part of the question, but of no cursor.
     """
 
     accounts: tuple[str, ...] = ()
@@ -110,6 +111,7 @@ class TaskQuery(
     anchor_ns: int | None = None
     position: Position | None = None
     missed: tuple[str, ...] = ()
+    within: tuple[str, ...] | None = None
 
     def agrees(self, other: "TaskQuery", names: Iterable[str]) -> bool:
         """Say whether both ask the same by the parameters of these `names`."""

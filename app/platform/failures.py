@@ -34,7 +34,7 @@ RETRY_AFTER_MAX_S: Final = 3600.0
 # Times of httpx that end a wait for a platform that was reached; to connect in vain is no silence.
 SILENT: Final = (httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout)
 # A code and a request id go out to callers: short words pass, texts don't.
-_WORD = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+_WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 # What the token endpoint's words mean to an operator (P§2.5).

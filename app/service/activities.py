@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from app.domain.activity import Activity
+from app.domain.filters import Keep
 from app.domain.plan import Params
 from app.domain.task import Task
 from app.errors import ServiceError
@@ -31,11 +32,14 @@ class Attached:
     notes: tuple[str, ...] = ()
 
 
-async def attach(tasks: Sequence[Task], fanout: Fanout, *, pages_max: int) -> Attached:
+async def attach(
+    tasks: Sequence[Task], fanout: Fanout, *, pages_max: int, sees: Keep | None
+) -> Attached:
     """Return `tasks` with their `activities`, oldest first, or `null` where they are unknown.
 
     Accounts are asked at once. Unknown are those of an account that fails, those beyond its first
-    `pages_max` pages, of which a note tells, and those of an unreadable task.
+    `pages_max` pages, of which a note tells, and those of an unreadable task. What the asker does
+    not see is left out.
     """
     numbers: dict[str, list[str]] = defaultdict(list)
     for task in tasks:
@@ -43,7 +47,7 @@ async def attach(tasks: Sequence[Task], fanout: Fanout, *, pages_max: int) -> At
             numbers[task.account].append(task.upstream_id)
 
     async def read(platform: Platform, account: str) -> dict[str, list[Activity]]:
-        return await _read(platform, account, numbers[account], pages_max=pages_max)
+        return await _read(platform, account, numbers[account], pages_max=pages_max, sees=sees)
 
     outcomes = await fanout.ask(sorted(numbers), read)
     known: dict[str, list[Activity]] = {}
@@ -65,7 +69,12 @@ async def attach(tasks: Sequence[Task], fanout: Fanout, *, pages_max: int) -> At
 
 
 async def _read(
-    platform: Platform, account: str, numbers: Sequence[str], *, pages_max: int
+    platform: Platform,
+    account: str,
+    numbers: Sequence[str],
+    *,
+    pages_max: int,
+    sees: Keep | None,
 ) -> dict[str, list[Activity]]:
     """Return the activities by the id of their task, of those tasks for which all were read."""
     whole: dict[str, list[Activity]] = {}
@@ -78,6 +87,8 @@ async def _read(
             async for page in pages:
                 read += 1
                 for reading in page.readings:
+                    if sees is not None and not sees(reading):
+                        continue
                     found.setdefault(reading.item.task_id or "", []).append(reading.item)
                 if page.last:
                     whole |= found

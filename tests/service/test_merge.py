@@ -24,6 +24,7 @@ from app.service.encode import Answer
 from app.service.fanout import Fanout
 from app.service.items import House, ItemService, Lifetimes
 from app.service.nouns import TASKS
+from app.service.scope import ANYBODY, Caller
 from tests.support.platform import FakeTime
 from tests.support.serving import idle, ids, serving, walk
 from tests.support.upstream import FakeUpstream, a_task
@@ -141,7 +142,7 @@ async def test_thousand_orders(time: FakeTime) -> None:
     order, bodies = list(platforms.values()), set()
     for _ in range(1_000):
         shuffle(order)
-        asked = asyncio.create_task(service.ask(QUERY, NOW))
+        asked = asyncio.create_task(service.ask(QUERY, Caller(ANYBODY, print), NOW))
         for platform in order:
             platform.go.set()
             await asyncio.sleep(0)
