@@ -79,7 +79,7 @@ class Kept(Generic[V]):
 
     def revoke(self, now: float) -> "Kept[V]":
         """Return the same answer with its freshness ended at `now`."""
-        return replace(self, fresh_until=min(now, self.fresh_until), revoked=True, behind=None)
+        return replace(self, fresh_until=min(now, self.fresh_until), revoked=True, probe_at=0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -240,5 +240,11 @@ class Cache(Generic[V]):
         if kept.outage is not None:
             kept = replace(kept, probe_at=kept.stored_at + self._clocks.probe_s)
         lasts = kept.fresh_until > kept.stored_at or kept.behind is not None
-        stored = lasts and self._flights.keeps(key)
-        return _Landed(kept, stored and self._store.put(key, kept, size_bytes=kept.size_bytes))
+        if not (lasts and self._flights.keeps(key)):
+            return _Landed(kept, stored=False)
+        stored = self._store.put(key, kept, size_bytes=kept.size_bytes)
+        if not stored and kept.behind is not None:
+            # The two don't fit together: the good one stays alone, and is what the probe waits for.
+            alone = replace(kept.behind, probe_at=kept.probe_at)
+            self._store.put(key, alone, size_bytes=alone.size_bytes)
+        return _Landed(kept, stored)
