@@ -15,6 +15,7 @@ from app.service.scope import Consumer, Scope
 from app.settings import ConsumerName, ConsumerSettings, Settings, SettingsError
 
 CHECK_EVERY_S = 1.0
+_REMEMBERED_MAX = 1_024
 
 _SHAPE = TypeAdapter(dict[ConsumerName, ConsumerSettings])
 _log = structlog.get_logger()
@@ -34,6 +35,7 @@ class Consumers:
     salt: bytes
     by_mark: Mapping[bytes, tuple[bytes, Consumer]]
     verified: dict[bytes, Consumer] = field(default_factory=dict, repr=False)
+    remembered: dict[tuple[bytes, bytes], Consumer] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, configured: Mapping[str, ConsumerSettings], salt: bytes) -> "Consumers":
@@ -52,6 +54,11 @@ class Consumers:
                 if holder is not consumer:
                     raise ValueError(f"{holder.name} and {name} have the same key")
         return cls(by_name, salt, by_mark)
+
+    def remember(self, sent: tuple[bytes, bytes], consumer: Consumer) -> None:
+        """Spare the reading of the same header with a valid key; one has few spellings."""
+        if len(self.remembered) < _REMEMBERED_MAX:
+            self.remembered[sent] = consumer
 
     def by_key(self, key: bytes) -> Consumer | None:
         """Return the consumer with this key, or None."""

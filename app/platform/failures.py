@@ -44,6 +44,18 @@ _LOGIN_REFUSED: Final = {
     "invalid_scope": "The platform denies this client the tenant that its token is narrowed to.",
 }
 
+# All that RFC 6749 (section 5.2) and RFC 8693 let a token endpoint say, and what ours does.
+_LOGIN_CODES: Final = frozenset(
+    {
+        *_LOGIN_REFUSED,
+        "invalid_grant",
+        "invalid_request",
+        "invalid_target",
+        "unauthorized_client",
+        "unsupported_grant_type",
+    }
+)
+
 
 @asynccontextmanager
 async def answering(account: str, *, deadline_s: float) -> AsyncGenerator[None]:
@@ -91,10 +103,15 @@ def _unreached(error: BaseException) -> str:
     return "The platform could not be reached."
 
 
-def refusal(response: httpx.Response, *, account: str, now: float) -> UpstreamError:
-    """Return our error for an answer of the API that is no success; `now` is Unix seconds."""
+def refusal(
+    response: httpx.Response, *, account: str, now: float, facts: UpstreamFacts | None = None
+) -> UpstreamError:
+    """Return our error for an answer of the API that is no success; `now` is Unix seconds.
+
+    `facts` are what may be told of it, unless all that `facts_of` says.
+    """
     status = response.status_code
-    facts = facts_of(response)
+    facts = facts or facts_of(response)
     wait_s = retry_after_s(response, now)
     match status:
         case 401 | 403:
@@ -136,10 +153,12 @@ def refusal(response: httpx.Response, *, account: str, now: float) -> UpstreamEr
 
 def token_refusal(response: httpx.Response, *, account: str, now: float) -> UpstreamError:
     """Return our error for an answer of the token endpoint that is no success (P§2.5)."""
-    status = response.status_code
+    status, facts = response.status_code, facts_of(response)
+    if facts.code not in _LOGIN_CODES:
+        # The request held the secret, so what comes back may too.
+        facts = UpstreamFacts(status=status, code=None, request_id=facts.request_id)
     if status in {400, 401, 403}:
         # The request is ours and always the same, so a 400 too speaks of the credentials.
-        facts = facts_of(response)
         return UpstreamAuthFailedError(
             _LOGIN_REFUSED.get(
                 facts.code or "",
@@ -154,9 +173,9 @@ def token_refusal(response: httpx.Response, *, account: str, now: float) -> Upst
             f"The token endpoint of the platform failed with status {status}.",
             retry_after_s=RETRY_AFTER_S if wait_s is None else wait_s,
             account=account,
-            upstream=facts_of(response),
+            upstream=facts,
         )
-    return refusal(response, account=account, now=now)
+    return refusal(response, account=account, now=now, facts=facts)
 
 
 def facts_of(response: httpx.Response) -> UpstreamFacts:

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.api.keys import digest
-from app.api.roster import Roster
+from app.api.roster import Consumers, Roster
 from app.service.scope import Scope
 from app.settings import OidcSettings, Settings, SettingsError
 from tests.support.consumers import AUDIENCE, ISSUER, consumer, key_of
@@ -151,3 +151,12 @@ def test_no_key_needed(tmp_path: Path) -> None:
 
     assert world.roster.current().by_name.keys() == {"shop"}
     assert "salt=b's'" not in repr(world.roster)
+
+
+def test_remembers_some() -> None:
+    """Spellings of headers are remembered up to a bound, whoever makes up how many."""
+    consumers = Consumers.of({"bi": consumer("bi")}, b"salt")
+    for number in range(2_000):
+        consumers.remember((b"x-api-key", b" " * number), consumers.by_name["bi"])
+
+    assert len(consumers.remembered) == 1_024

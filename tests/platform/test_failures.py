@@ -176,3 +176,14 @@ async def test_words_of_no_connection(cause: Exception, said: str) -> None:
     with pytest.raises(UpstreamUnavailableError, match=said):
         async with answering("eu2", deadline_s=90):
             raise httpx.ConnectError("") from cause
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 429, 500])
+def test_token_endpoint_echoes(status: int) -> None:
+    """A token endpoint that sends the secret back as its code tells nobody."""
+    answer = httpx.Response(status, json={"error": "s3cret", "error_description": "s3cret"})
+
+    error = token_refusal(answer, account="eu2", now=0)
+
+    assert error.upstream is not None
+    assert error.upstream.code is None
