@@ -1,6 +1,5 @@
 """The OpenAPI document: FastAPI's routes, msgspec's schemas, the domain's table of parameters."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from importlib import resources
@@ -209,20 +208,40 @@ def _ref(kind: type[msgspec.Struct]) -> dict[str, str]:
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
     schema = dict(parameter.schema)
+    about = parameter.about
+    # Swagger sends every `default` along, and beside a cursor it contradicts it.
+    if (default := schema.pop("default", None)) is not None:
+        about = f"{about} When absent: `{_written(default)}`."
     # In the schema: an example beside it would be filled in by *Try it out*, for every parameter.
     if parameter.example:
-        written = schema.get("type") in {"integer", "boolean"}
-        schema["examples"] = [json.loads(parameter.example) if written else parameter.example]
+        schema["examples"] = [_read_as(schema.get("type"), parameter.example)]
     documented: dict[str, Any] = {
         "name": parameter.name,
         "in": "query",
-        "description": parameter.about,
+        "description": about,
         "schema": schema,
     }
     if parameter.many:
         if "enum" not in schema:
-            schema.setdefault("pattern", _LISTED)
+            schema["pattern"] = _listed(schema.get("pattern"))
         most = IDS_MAX if parameter.name == "id" else _VALUES_MAX
         documented["schema"] = {"type": "array", "items": schema, "maxItems": most}
         documented |= {"style": "form", "explode": True}
     return documented
+
+
+def _read_as(kind: str | None, example: str) -> Any:
+    """Return an example as the JSON value that a schema of this type allows."""
+    return msgspec.json.decode(example) if kind in {"boolean", "integer"} else example
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _listed(one: str | None) -> str:
+    """Return the pattern of several values between commas, each of which is like `one`."""
+    if one is None:
+        return _LISTED
+    one = f"(?:{one.removeprefix('^').removesuffix('$')})"
+    return f"^{one}(?:,{one})*$"

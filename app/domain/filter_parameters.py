@@ -1,16 +1,25 @@
 """The parameters that filter a list: what goes to the platform and what is looked at here."""
 
+from typing import Any
+
 from app.domain import values
 from app.domain.catalogue import CATEGORIES
-from app.domain.parameter import Parameter, enum, many, word
+from app.domain.parameter import Parameter, enum, many, text, word
 from app.domain.status import CANCELING, GROUPS, STATUSES
 
 _STATES = "enqueued, assigned, started, paused, completed"
 _RESULTS = "ok, error, warning, cancelled, abandoned, timedout"
+# Numbers are told a little narrower than they are read, so that none is beyond the greatest.
+_NUMBER = "(?:0|[1-9][0-9]{0,17}|[1-8][0-9]{18})"
+_UUID = "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 _PART = (
     "`~text` means contains: whether case counts is the platform's choice when it is the only "
     "value, else case is ignored."
 )
+
+
+def _matching(pattern: str) -> dict[str, Any]:
+    return text(values.TOKEN_LENGTH_MAX, pattern=f"^(?:{pattern})$")
 
 
 def statuses(one: str) -> tuple[Parameter, ...]:
@@ -84,7 +93,13 @@ def pushed(one: str) -> tuple[Parameter, ...]:
             values.priority,
         ),
         many("tag", "A label of the issuer; any of several is enough.", "nightly"),
-        many("workflow", "Id of the workflow it belongs to.", "1175855112431136768", values.whole),
+        many(
+            "workflow",
+            "Id of the workflow it belongs to.",
+            "1175855112431136768",
+            values.whole,
+            _matching(_NUMBER),
+        ),
         many(
             "agent",
             "Id of the agent or service that does the work, as the platform spells it; one known "
@@ -105,6 +120,7 @@ def local(items: str) -> tuple[Parameter, ...]:
             "match at once, those below it as soon as one of its own was seen.",
             "1496262",
             values.tenant,
+            _matching(f"{_NUMBER}|{_UUID}"),
         ),
         Parameter(
             "tenant_scope",
@@ -133,11 +149,13 @@ STEPS = (
         "Steps of these tasks: ids as answers have them, or bare.",
         "eu2.944455285181775873",
         values.item_id,
+        _matching(rf"(?:[A-Za-z0-9-]{{1,32}}\.)?{_NUMBER}"),
     ),
     many(
         "parent",
         "Steps right below these activities: ids as answers have them, or bare.",
         "eu2.1175855112431136768",
         values.item_id,
+        _matching(rf"(?:[A-Za-z0-9-]{{1,32}}\.)?{_NUMBER}"),
     ),
 )

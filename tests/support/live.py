@@ -11,7 +11,7 @@ import pytest
 from app.main import create_app
 from app.sandbox.app import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, create_sandbox
 from app.sandbox.server import SandboxServer
-from app.settings import AccountSettings, Settings
+from app.settings import AccountSettings, Settings, UpstreamSettings
 from tests.support.platform import UNIX
 
 
@@ -30,7 +30,9 @@ def live(*aliases: str, history_days: int = 7) -> Iterator[str]:
                     "client_secret": DEFAULT_CLIENT_SECRET,
                 }
             )
-        settings = Settings(_env_file=None, accounts=accounts)
+        # No caller here is to wait for another's turn at the platform.
+        upstream = UpstreamSettings.model_validate({"rate": "10000/s", "concurrency": 64})
+        settings = Settings(_env_file=None, accounts=accounts, upstream=upstream)
         app = create_app(settings, sandbox=True, clock=lambda: UNIX)
         app.state.readiness.started = True
         yield stack.enter_context(SandboxServer(app)).url
