@@ -31,11 +31,14 @@ class Attached:
     notes: tuple[str, ...] = ()
 
 
-async def attach(tasks: Sequence[Task], fanout: Fanout, *, pages_max: int) -> Attached:
+async def attach(
+    tasks: Sequence[Task], fanout: Fanout, *, pages_max: int, until: float
+) -> Attached:
     """Return `tasks` with their `activities`, oldest first, or `null` where they are unknown.
 
-    Accounts are asked at once. Unknown are those of an account that fails, those beyond its first
-    `pages_max` pages, of which a note tells, and those of an unreadable task.
+    Accounts are asked at once, `until` the deadline of the fan-out. Unknown are those of an
+    account that fails, those beyond its first `pages_max` pages, of which a note tells, and those
+    of an unreadable task.
     """
     numbers: dict[str, list[str]] = defaultdict(list)
     for task in tasks:
@@ -45,7 +48,7 @@ async def attach(tasks: Sequence[Task], fanout: Fanout, *, pages_max: int) -> At
     async def read(platform: Platform, account: str) -> dict[str, list[Activity]]:
         return await _read(platform, account, numbers[account], pages_max=pages_max)
 
-    outcomes = await fanout.ask(sorted(numbers), read)
+    outcomes = await fanout.ask(sorted(numbers), read, until=until)
     known: dict[str, list[Activity]] = {}
     for outcome in outcomes:
         known |= outcome.value or {}

@@ -61,6 +61,7 @@ class House:
     lifetimes: Lifetimes
     scan_pages_max: int
     clock: Callable[[], float]
+    monotonic: Callable[[], float]
     tenants: Tenants
 
 
@@ -172,11 +173,12 @@ class ItemService:
         async def read(platform: Platform, account: str) -> Slice:
             return await self._read(platform, account, query, plans[account], batch)
 
-        outcomes = await house.fanout.ask(asked, read)
+        until = house.fanout.deadline()
+        outcomes = await house.fanout.ask(asked, read, until=until)
         refuse_failures(outcomes)
         slices = {each.account: each.value for each in outcomes if each.value is not None}
         merged = merge(slices.values(), descending=query.descending, limit=query.limit)
-        dressed = await self._dress(merged.readings, query.shape, arrange)
+        dressed = await self._dress(merged.readings, query.shape, until, arrange)
         unread = [each.account for each in outcomes if each.account not in slices]
         outcomes = [_with_error(each, dressed.failures) for each in outcomes]
         content = Content(
@@ -217,9 +219,10 @@ class ItemService:
                         return _checked(reading, ref)
             raise noun.missing(text)
 
-        outcomes = await self._house.fanout.ask(question.accounts, read)
+        until = self._house.fanout.deadline()
+        outcomes = await self._house.fanout.ask(question.accounts, read, until=until)
         reading, failure = only_one(outcomes, noun, text)
-        dressed = await self._dress([reading], question.shape)
+        dressed = await self._dress([reading], question.shape, until)
         for error in dressed.failures.values():
             raise error
         answer = encode(dressed.items[0])
@@ -231,14 +234,21 @@ class ItemService:
         return Loaded(answer, answer.size_bytes, ttl_s, whole=failure is None)
 
     async def _dress(
-        self, readings: Sequence[Reading[Any]], shape: Shape, arrange: Arrange | None = None
+        self,
+        readings: Sequence[Reading[Any]],
+        shape: Shape,
+        until: float,
+        arrange: Arrange | None = None,
     ) -> Attached:
-        """Return the items with the keys that `shape` asks for."""
+        """Return the items with the keys that `shape` asks for, those read further by `until`."""
         raw, payload = "raw" in shape.include, "result_payload" in shape.include
         dressed = Attached([reading.item_with(raw=raw, payload=payload) for reading in readings])
         if "activities" in shape.include:
             dressed = await attach(
-                dressed.items, self._house.fanout, pages_max=self._house.scan_pages_max
+                dressed.items,
+                self._house.fanout,
+                pages_max=self._house.scan_pages_max,
+                until=until,
             )
         if arrange is not None:
             dressed = replace(dressed, items=arrange(dressed.items))

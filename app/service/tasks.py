@@ -1,5 +1,7 @@
 """Tasks: what every noun has, and the activities of one task."""
 
+from dataclasses import replace
+
 import msgspec
 
 from app.domain.query import ActivityQuery, Shape
@@ -38,6 +40,7 @@ class TaskService(ItemService):
         Raises:
             RequestError: as `get`.
         """
+        began = self._house.monotonic()
         found = await self.get(text, Shape(), wanted)
         if found.kept.error is not None:
             return found
@@ -49,6 +52,9 @@ class TaskService(ItemService):
             limit=PAGE_SIZE,
             shape=shape,
         )
+        if wanted.wait_s is not None:
+            spent_s = self._house.monotonic() - began
+            wanted = replace(wanted, wait_s=max(0.0, wanted.wait_s - spent_s))
         if not tree:
             return await self._steps.ask(query, wanted)
         return await self._steps.ask(query, wanted, key=Tree(query), arrange=grow)

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.support.platform import FakeTime
-from tests.support.serving import get, ids, serving
+from tests.support.serving import dawdling, get, ids, serving
 from tests.support.upstream import FakeUpstream, a_task, an_activity
 
 
@@ -130,3 +130,15 @@ async def test_alone(client: httpx.AsyncClient, upstream: FakeUpstream) -> None:
     assert list(found) == ["id", "status", "activities"]
     assert ids({"items": found["activities"]}) == ["eu2.7", "eu2.8"]
     assert (failed.status_code, failed.json()["code"]) == (503, "upstream-throttled")
+
+
+async def test_one_deadline(time: FakeTime) -> None:
+    """Tasks that took the whole time of the answer leave none for their steps."""
+    transport = dawdling(busy(2), time, spend_s=90)
+    async with serving({"eu2": transport}, time) as client:
+        body = await get(client, "/v1/tasks?include=activities")
+        alone = await client.get("/v1/tasks/eu2.1?include=activities")
+
+    assert steps_of(body) == {"eu2.2": None, "eu2.1": None}
+    assert body["meta"]["accounts"][0]["problem"] == "upstream-timeout"
+    assert (alone.status_code, alone.json()["code"]) == (504, "upstream-timeout")
