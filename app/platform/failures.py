@@ -124,11 +124,14 @@ def refusal(response: httpx.Response, *, account: str, now: float) -> UpstreamEr
                 upstream=facts,
             )
         case _ if status < httpx.codes.INTERNAL_SERVER_ERROR:
-            return UpstreamFailedError(
+            error = UpstreamFailedError(
                 f"The platform refused what it was asked, with status {status}.",
                 account=account,
                 upstream=facts,
             )
+            # Where nothing is found at all, it is the account's address that is wrong.
+            error.refused = status != httpx.codes.NOT_FOUND
+            return error
     return UpstreamFailedError(
         f"The platform failed with status {status}.", account=account, upstream=facts
     )
@@ -156,7 +159,10 @@ def token_refusal(response: httpx.Response, *, account: str, now: float) -> Upst
             account=account,
             upstream=facts_of(response),
         )
-    return refusal(response, account=account, now=now)
+    error = refusal(response, account=account, now=now)
+    if isinstance(error, UpstreamFailedError):
+        error.refused = False  # without a token every question fails
+    return error
 
 
 def facts_of(response: httpx.Response) -> UpstreamFacts:

@@ -10,6 +10,7 @@ from app.errors import (
     OverloadedError,
     RequestError,
     ServiceError,
+    UpstreamFailedError,
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
@@ -87,6 +88,9 @@ class Fanout:
             # Our own queue is full, which says nothing of the account.
             return Outcome(account, as_of_ns, None, exc)
         except ServiceError as exc:
+            if isinstance(exc, UpstreamFailedError) and exc.refused:
+                self._book.answered(account, as_of_ns)
+                return Outcome(account, as_of_ns, None, exc)
             error = exc
         else:
             self._book.answered(account, as_of_ns)

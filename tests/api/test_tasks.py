@@ -123,7 +123,7 @@ async def test_failures(client: httpx.AsyncClient, upstream: FakeUpstream, kind:
 async def test_failure_is_seen(client: httpx.AsyncClient, upstream: FakeUpstream) -> None:
     """After a failure the accounts and the probe say so, and the next success mends both."""
     seen: list[Any] = []
-    upstream.fail_next(400, path="/tasks")
+    upstream.fail_next(500, times=3, path="/tasks")
     for path in ("/v1/tasks", "/v1/tasks/1"):
         await client.get(path)
         account = (await get(client, "/v1/accounts"))["items"][0]
@@ -133,6 +133,16 @@ async def test_failure_is_seen(client: httpx.AsyncClient, upstream: FakeUpstream
         ("down", "upstream-error", {"status": "degraded"}),
         ("ok", None, {"status": "ok"}),
     ]
+
+
+async def test_refused_query(client: httpx.AsyncClient, upstream: FakeUpstream) -> None:
+    """A question that the platform refuses fails alone: its account answered and is well."""
+    upstream.fail_next(400, path="/tasks")
+    answer = await client.get("/v1/tasks")
+    account = (await get(client, "/v1/accounts"))["items"][0]
+
+    assert (answer.status_code, answer.json()["code"]) == (502, "upstream-error")
+    assert (account["status"], account["problem"]) == ("ok", None)
 
 
 async def test_head(client: httpx.AsyncClient, time: FakeTime) -> None:
