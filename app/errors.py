@@ -245,6 +245,7 @@ class UpstreamFailedError(UpstreamError):
     """The platform answered with an error, also when asked again, or refused what we asked."""
 
     slug, status, title = "upstream-error", 502, "The platform failed"
+    refused = False  # True when only this one question was refused: the account is well
 
 
 class UpstreamInvalidResponseError(UpstreamError):

@@ -139,7 +139,13 @@ def create_app(
     book = AccountBook(hosts, sandbox=sandbox)
     house = House(
         accounts=tuple(sorted(settings.accounts)),
-        fanout=Fanout(platforms, book, deadline_s=settings.upstream.answer_deadline_s, clock=clock),
+        fanout=Fanout(
+            platforms,
+            book,
+            deadline_s=settings.upstream.answer_deadline_s,
+            clock=clock,
+            monotonic=monotonic,
+        ),
         cache=cache,
         cursors=CursorCodec(_cursor_key(settings)),
         lifetimes=Lifetimes(
@@ -149,6 +155,7 @@ def create_app(
         ),
         scan_pages_max=settings.upstream.scan_pages_max,
         clock=clock,
+        monotonic=monotonic,
         tenants=KnownTenants(),
     )
     readiness = Readiness(

@@ -12,6 +12,7 @@ from starlette.datastructures import QueryParams
 from app.api import document
 from app.api.consumers import refuse_others
 from app.api.directives import read_wish
+from app.domain.faults import Faults
 from app.domain.parameters import (
     ACTIVITY_ITEM_PARAMETERS,
     ACTIVITY_PARAMETERS,
@@ -124,7 +125,9 @@ class Questions:
             RequestError: no such route answers from the cache, or it would refuse the request.
         """
         path, _, query = target.partition("?")
-        twins, pairs = peel(QueryParams(query).multi_items())
+        faults = Faults()
+        twins, pairs = peel(QueryParams(query).multi_items(), faults)
+        faults.settle()
         match [unquote(part) for part in urlsplit(path).path.split("/")]:
             case ["", "v1", "tasks"]:
                 return self._tasks.resolve(parse(pairs, TASK_PARAMETERS), caller), twins

@@ -1,6 +1,7 @@
 """What may be asked of a list: canonical, frozen and hashable, so that it is the cache key."""
 
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Literal, TypeAlias, cast, get_args
 
 import msgspec
@@ -145,7 +146,7 @@ _FINISHED = frozenset(status.status for status in FINISHED.values())
 def _asked(query: TaskQuery, name: str) -> object:
     """Return what a query asks by a parameter."""
     if name in _ATTRIBUTES:
-        return tuple(getattr(query, attribute) for attribute in _ATTRIBUTES[name])
+        return attrgetter(*_ATTRIBUTES[name])(query)
     stem, _, bound = name.rpartition("_")
     field = cast("InstantField", f"{stem}_at")
     if field in SORT_FIELDS:
@@ -161,6 +162,6 @@ _ATTRIBUTES = {
     "tenant_scope": ("tenant_exact",),
     "roots_only": ("roots_only",),
     "sort": ("sort", "descending"),
-    "fields": ("shape",),
-    "include": ("shape",),
+    "fields": ("shape.fields",),
+    "include": ("shape.include",),
 }

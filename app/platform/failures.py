@@ -141,11 +141,14 @@ def refusal(
                 upstream=facts,
             )
         case _ if status < httpx.codes.INTERNAL_SERVER_ERROR:
-            return UpstreamFailedError(
+            error = UpstreamFailedError(
                 f"The platform refused what it was asked, with status {status}.",
                 account=account,
                 upstream=facts,
             )
+            # Where nothing is found at all, it is the account's address that is wrong.
+            error.refused = status != httpx.codes.NOT_FOUND
+            return error
     return UpstreamFailedError(
         f"The platform failed with status {status}.", account=account, upstream=facts
     )
@@ -175,7 +178,10 @@ def token_refusal(response: httpx.Response, *, account: str, now: float) -> Upst
             account=account,
             upstream=facts,
         )
-    return refusal(response, account=account, now=now, facts=facts)
+    error = refusal(response, account=account, now=now, facts=facts)
+    if isinstance(error, UpstreamFailedError):
+        error.refused = False  # without a token every question fails
+    return error
 
 
 def facts_of(response: httpx.Response) -> UpstreamFacts:

@@ -63,6 +63,7 @@ class House:
     lifetimes: Lifetimes
     scan_pages_max: int
     clock: Callable[[], float]
+    monotonic: Callable[[], float]
     tenants: Tenants
 
     def moment(self, query: TaskQuery, now_ns: int) -> tuple[float, int]:
@@ -227,11 +228,14 @@ class ItemService:
         async def read(platform: Platform, account: str) -> Slice:
             return await self._read(platform, account, query, plans[account], batch)
 
-        outcomes = await house.fanout.ask(asked, read)
+        until = house.fanout.deadline()
+        outcomes = await house.fanout.ask(asked, read, until=until)
         refuse_failures(outcomes)
         slices = {each.account: each.value for each in outcomes if each.value is not None}
         merged = merge(slices.values(), descending=query.descending, limit=query.limit)
-        dressed = await self._dress(merged.readings, query.shape, query.within, arrange)
+        dressed = await self._dress(
+            merged.readings, query.shape, arrange, within=query.within, until=until
+        )
         unread = [each.account for each in outcomes if each.account not in slices]
         outcomes = [_with_error(each, dressed.failures) for each in outcomes]
         content = Content(
@@ -283,9 +287,10 @@ class ItemService:
                 raise noun.missing(text)
             return reading
 
-        outcomes = await self._house.fanout.ask(question.accounts, read)
+        until = self._house.fanout.deadline()
+        outcomes = await self._house.fanout.ask(question.accounts, read, until=until)
         reading, failure = only_one(outcomes, noun, text)
-        dressed = await self._dress([reading], question.shape, question.within)
+        dressed = await self._dress([reading], question.shape, within=question.within, until=until)
         for error in dressed.failures.values():
             raise error
         answer = encode(dressed.items[0], within=question.within)
@@ -310,10 +315,15 @@ class ItemService:
         self,
         readings: Sequence[Reading[Any]],
         shape: Shape,
-        within: tuple[str, ...] | None,
         arrange: Arrange | None = None,
+        *,
+        within: tuple[str, ...] | None,
+        until: float,
     ) -> Attached:
-        """Return the items with the keys that `shape` asks for."""
+        """Return the items with the keys that `shape` asks for, read further by `until`.
+
+        Of what is read further only that `within` the asker's tenants is shown.
+        """
         raw, payload = "raw" in shape.include, "result_payload" in shape.include
         dressed = Attached([reading.item_with(raw=raw, payload=payload) for reading in readings])
         if "activities" in shape.include:
@@ -322,6 +332,7 @@ class ItemService:
                 self._house.fanout,
                 pages_max=self._house.scan_pages_max,
                 sees=self._sight(within),
+                until=until,
             )
         if arrange is not None:
             dressed = replace(dressed, items=arrange(dressed.items))

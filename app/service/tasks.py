@@ -1,5 +1,7 @@
 """Tasks: what every noun has, and the activities of one task."""
 
+from dataclasses import replace
+
 import msgspec
 
 from app.domain.query import ActivityQuery, Shape
@@ -50,11 +52,15 @@ class TaskService(ItemService):
         Raises:
             RequestError: as `get`.
         """
+        began = self._house.monotonic()
         found = await self.get(text, Shape(), caller, wanted)
         if found.kept.error is not None:
             return found
         task = msgspec.json.decode(found.unwrap().body, type=_Named)
         query = _steps_of(task.id, task.account, shape, caller)
+        if wanted.wait_s is not None:
+            spent_s = self._house.monotonic() - began
+            wanted = replace(wanted, wait_s=max(0.0, wanted.wait_s - spent_s))
         if not tree:
             return await self._steps.ask(query, caller, wanted)
         return await self._steps.ask(query, caller, wanted, key=Tree(query), arrange=grow)

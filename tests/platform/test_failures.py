@@ -7,7 +7,7 @@ import ssl
 import httpx
 import pytest
 
-from app.errors import UpstreamFacts, UpstreamUnavailableError
+from app.errors import UpstreamFacts, UpstreamFailedError, UpstreamUnavailableError
 from app.platform.failures import answering, refusal, retry_after_s, token_refusal
 from tests.support.platform import UNIX
 
@@ -45,6 +45,19 @@ def test_refusals(status: int, wait: str | None, slug: str, after_s: float | Non
 
     assert (error.slug, error.retry_after_s, error.account) == (slug, after_s, "eu2")
     assert error.upstream == UpstreamFacts(status=status, code=None, request_id="5a8f-2d1c")
+
+
+@pytest.mark.parametrize(
+    ("status", "refused"), [(400, True), (422, True), (404, False), (500, False)]
+)
+def test_question_refused(status: int, *, refused: bool) -> None:
+    """Only a client error of the API refuses the question; with no token every question fails."""
+    api = refusal(answer(status), account="eu2", now=UNIX)
+    token = token_refusal(answer(415), account="eu2", now=UNIX)
+
+    assert isinstance(api, UpstreamFailedError)
+    assert isinstance(token, UpstreamFailedError)
+    assert (api.refused, token.refused) == (refused, False)
 
 
 @pytest.mark.parametrize(

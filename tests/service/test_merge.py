@@ -103,12 +103,19 @@ def alone(platforms: Mapping[str, "Late"], time: FakeTime) -> ItemService:
     book = AccountBook(dict.fromkeys(platforms, ""), sandbox=False)
     house = House(
         accounts=tuple(platforms),
-        fanout=Fanout(cast("Any", platforms), book, deadline_s=9, clock=time.clock),
+        fanout=Fanout(
+            cast("Any", platforms),
+            book,
+            deadline_s=9,
+            clock=time.clock,
+            monotonic=time.monotonic,
+        ),
         cache=cache,
         cursors=CursorCodec(lambda: b"s" * 32),
         lifetimes=Lifetimes(unfinished_s=1, finished_s=1, item_finished_s=1),
         scan_pages_max=1,
         clock=time.clock,
+        monotonic=time.monotonic,
         tenants=KnownTenants(),
     )
     return ItemService(TASKS, house)

@@ -108,6 +108,19 @@ async def serving(
         yield client
 
 
+def dawdling(platform: FakeUpstream, time: FakeTime, *, spend_s: float) -> httpx.MockTransport:
+    """Return a network on which a call for tasks takes so long, and one for activities for ever."""
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/activities"):
+            await asyncio.Event().wait()
+        if "/tasks" in request.url.path:
+            time.now += spend_s
+        return await platform(request)
+
+    return httpx.MockTransport(answer)
+
+
 async def get(client: httpx.AsyncClient, path: str) -> dict[str, Any]:
     """Return the body of an answer that must be 200."""
     answer = await client.get(path)
