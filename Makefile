@@ -25,7 +25,6 @@ check: sync  ## every check and test but the image's
 	$(RUN) mypy
 	$(UV) lock --check
 	$(RUN) hadolint Dockerfile
-	git ls-files -z | xargs -0 $(RUN) detect-secrets-hook --baseline .secrets.baseline
 	$(MAKE) test
 	$(RUN) pytest -m machine --ignore=tests/image
 
