@@ -33,7 +33,12 @@ A class docstring is the explanation on its page below `/problems`: write it for
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal, TypeAlias
+
+Nature: TypeAlias = Literal["outage", "answer", "refusal"]
+"""What a failure is to those who ask the same: nothing learnt, learnt from the platform, or none
+of theirs. It decides what may be kept: an outage for a moment, an answer like any other, a refusal
+never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,7 @@ class ServiceError(Exception):
     slug: ClassVar[str]
     status: ClassVar[int]
     title: ClassVar[str]
+    nature: ClassVar[Nature] = "outage"
 
     def __init__(
         self,
@@ -82,6 +88,8 @@ class ServiceError(Exception):
 
 class RequestError(ServiceError):
     """The caller's mistake; `faults` names each parameter that is wrong."""
+
+    nature: ClassVar[Nature] = "refusal"
 
     def __init__(self, detail: str, *, faults: Sequence[ParameterFault] = ()) -> None:
         super().__init__(detail)
@@ -134,12 +142,14 @@ class TaskNotFoundError(RequestError):
     """No task has this id in any account that you may see."""
 
     slug, status, title = "task-not-found", 404, "Task not found"
+    nature: ClassVar[Nature] = "answer"
 
 
 class ActivityNotFoundError(RequestError):
     """No activity has this id in any account that you may see; a task's id may name none."""
 
     slug, status, title = "activity-not-found", 404, "Activity not found"
+    nature: ClassVar[Nature] = "answer"
 
 
 class AccountNotFoundError(RequestError):
@@ -174,6 +184,7 @@ class AmbiguousIdError(RequestError):
     """Several accounts have a task with this bare id; ask again with one of the candidates."""
 
     slug, status, title = "ambiguous-id", 409, "Ambiguous id"
+    nature: ClassVar[Nature] = "answer"
 
 
 class UriTooLongError(RequestError):

@@ -62,6 +62,7 @@ from app.platform.events import (
 from app.platform.fair import Share
 from app.platform.stack import Bounds
 from app.service.accounts import AccountBook
+from app.service.asking import ASKING
 from app.service.codings import Codings
 from app.service.encode import Answer
 from app.service.fanout import Fanout
@@ -116,6 +117,7 @@ def create_app(
         sleep=sleep,
         rand=rand,
         listen=_listener(metrics),
+        whose=lambda: Share(ASKING.get()),
     )
     hosts = {alias: urlsplit(account.url).netloc for alias, account in settings.accounts.items()}
     book = AccountBook(hosts, sandbox=sandbox)
@@ -133,7 +135,10 @@ def create_app(
         clock=clock,
         tenants=KnownTenants(),
     )
-    readiness = Readiness(degraded=lambda: book.degraded)
+    readiness = Readiness(
+        degraded=lambda: book.degraded,
+        overloaded=lambda: all(each.overloaded for each in platforms.values()) and bool(platforms),
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -64,7 +64,7 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the flag that writes the expected answers anew, and the length of the chaos."""
+    """Add the flag that writes the expected answers anew, and how long to look for surprises."""
     parser.addoption(
         "--chaos-seconds",
         default="12",
@@ -74,4 +74,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--rewrite-expected",
         action="store_true",
         help="write the expected answers in tests/data/expected/ anew instead of comparing",
+    )
+    parser.addoption(
+        "--examples",
+        type=int,
+        default=12,
+        help="questions for each list and world of tests/oracle/; 1000 and more for a long look",
+    )
+    parser.addoption(
+        "--strings",
+        type=int,
+        default=500,
+        help="query strings of tests/oracle/test_strings.py; 100000 for a long look",
     )

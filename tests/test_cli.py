@@ -169,7 +169,7 @@ class Told(Server):
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT], ids=lambda sent: sent.name)
 def test_until_told(sent: signal.Signals) -> None:
     """SIGTERM and Ctrl-C end the server in order, not ready from the first moment."""
-    readiness = Readiness(degraded=lambda: False, started=True)
+    readiness = Readiness(degraded=bool, overloaded=bool, started=True)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         """Answer nothing."""

@@ -1,5 +1,6 @@
 """The OpenAPI document: FastAPI's routes, msgspec's schemas, the domain's table of parameters."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from importlib import resources
@@ -20,6 +21,7 @@ from app.domain.task import Task
 from app.errors import (
     InternalError,
     NotCachedError,
+    OverloadedError,
     RequestError,
     ServiceError,
     UpstreamError,
@@ -120,7 +122,7 @@ def leaves(kind: type[ServiceError]) -> list[type[ServiceError]]:
 
 
 REFUSALS = [kind for kind in leaves(RequestError) if kind.status == HTTPStatus.BAD_REQUEST]
-OUTAGES = [*leaves(UpstreamError), NotCachedError]
+OUTAGES = [*leaves(UpstreamError), OverloadedError, NotCachedError]
 _ANYWHERE: tuple[type[ServiceError], ...] = (UriTooLongError, InternalError)
 
 
@@ -189,7 +191,8 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
         about = f"{about} When absent: `{_written(default)}`."
     # In the schema: an example beside it would be filled in by *Try it out*, for every parameter.
     if parameter.example:
-        schema["examples"] = [_read_as(schema.get("type"), parameter.example)]
+        written = schema.get("type") in {"integer", "boolean"}
+        schema["examples"] = [json.loads(parameter.example) if written else parameter.example]
     documented: dict[str, Any] = {
         "name": parameter.name,
         "in": "query",
@@ -205,13 +208,8 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     return documented
 
 
-def _read_as(kind: str | None, example: str) -> Any:
-    """Return an example as the JSON value that a schema of this type allows."""
-    return msgspec.json.decode(example) if kind in {"boolean", "integer"} else example
-
-
 def _written(value: Any) -> str:
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _listed(one: str | None) -> str:

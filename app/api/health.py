@@ -18,20 +18,24 @@ class Readiness:
     """How the service stands; the composition root sets `started` and `draining`.
 
     `degraded` says whether an account is in trouble. That alone never takes the service out of
-    rotation: kept answers still serve, and every replica sees the same platform.
+    rotation: kept answers still serve, and every replica sees the same platform. `overloaded` says
+    whether nothing new can be asked here, which another replica may be able to.
     """
 
     degraded: Callable[[], bool]
+    overloaded: Callable[[], bool]
     started: bool = False
     draining: bool = False
 
     @property
-    def status(self) -> Literal["ok", "degraded", "starting", "draining"]:
+    def status(self) -> Literal["ok", "degraded", "starting", "draining", "overloaded"]:
         """One word; requests are welcome while it is `ok` or `degraded`."""
         if self.draining:
             return "draining"
         if not self.started:
             return "starting"
+        if self.overloaded():
+            return "overloaded"
         return "degraded" if self.degraded() else "ok"
 
 
@@ -48,12 +52,13 @@ def router(*, readiness: Readiness, registry: CollectorRegistry) -> APIRouter:
         "/readyz",
         summary="Ready for requests",
         response_class=Response,
-        responses={200: _said("ok", "degraded"), 503: _said("starting", "draining")},
+        responses={200: _said("ok", "degraded"), 503: _said("starting", "draining", "overloaded")},
     )
     async def readyz() -> Response:
         """Say whether requests are welcome: 503 before the start is over and while draining.
 
-        Trouble of the platform is `degraded`, with 200: what is kept still serves.
+        503 too while the queues of all accounts are full: nothing new can be asked here. Trouble of
+        the platform is `degraded`, with 200: what is kept still serves.
         """
         status = readiness.status
         return _status(status, 200 if status in {"ok", "degraded"} else 503)
@@ -81,7 +86,9 @@ def _said(*words: str) -> dict[str, object]:
     schema = {
         "type": "object",
         "required": ["status"],
-        "properties": {"status": {"type": "string", "enum": list(words)}},
+        "properties": {
+            "status": {"type": "string", "maxLength": 64, "x-extensible-enum": list(words)}
+        },
     }
     return {
         "description": f"`status` is {' or '.join(f'`{word}`' for word in words)}.",

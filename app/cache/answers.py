@@ -2,18 +2,16 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
-from typing import Final, Generic, Literal, TypeVar, cast
+from typing import Generic, Literal, TypeVar, cast
 
 from app.cache.flight import fresh_copy
-from app.errors import RequestError, ServiceError
+from app.errors import ServiceError
 
 How = Literal["hit", "stale", "miss", "collapsed"]
 """Fresh and kept; kept but old; loaded for this caller; loaded for another who asked as well."""
 
 Forward = Literal["miss", "stale", "bypass", "request"]
 """Why it was not answered from what was kept, RFC 9211 section 2.2."""
-
-_NOT_FOUND: Final = 404
 
 V = TypeVar("V")
 
@@ -54,13 +52,8 @@ class Kept(Generic[V]):
 
     @property
     def outage(self) -> ServiceError | None:
-        """The failure of the origin that this is, if it is one: what blames the request is none."""
-        return None if isinstance(self.error, RequestError) else self.error
-
-    @property
-    def is_missing(self) -> bool:
-        """Whether this is the answer that there is no such thing."""
-        return self.error is not None and is_missing(self.error)
+        """The failure of the origin that this is, if it is one: an answer by name is none."""
+        return self.error if self.error is not None and self.error.nature == "outage" else None
 
     @property
     def good(self) -> "Kept[V] | None":
@@ -169,7 +162,8 @@ class CacheFigures:
 class Clocks:
     """How long things last, in seconds.
 
-    Failures are fresh for `failure_ttl_s`, a 404 for `not_found_ttl_s`. After its freshness an
+    Outages are fresh for `failure_ttl_s`, answers that are errors, such as "not found", for
+    `not_found_ttl_s`. After its freshness an
     answer is served at once for `stale_while_revalidate_s` while it is loaded behind, and for
     `stale_if_error_s` when the origin fails, which is then asked again every `probe_s`, or when it
     takes longer than `soft_wait_s`. "Now" is `now_s` wide for those who want an answer of now.
@@ -182,8 +176,3 @@ class Clocks:
     probe_s: float = 30.0
     soft_wait_s: float = 0.3
     now_s: float = 1.0
-
-
-def is_missing(error: ServiceError) -> bool:
-    """Say whether `error` is the answer that there is no such thing."""
-    return error.status == _NOT_FOUND

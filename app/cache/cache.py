@@ -4,19 +4,11 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
 
-from app.cache.answers import (
-    CacheFigures,
-    Clocks,
-    Explained,
-    Found,
-    Kept,
-    Loaded,
-    is_missing,
-)
+from app.cache.answers import CacheFigures, Clocks, Explained, Found, Kept, Loaded
 from app.cache.flight import Flights, fresh_copy
 from app.cache.freshness import USUAL, Freshness, Verdict, judge, may_stand_in
 from app.cache.store import Store
-from app.errors import NotCachedError, RequestError, ServiceError, UpstreamTimeoutError
+from app.errors import NotCachedError, ServiceError, UpstreamTimeoutError
 
 FAILURE_BYTES: Final = 512
 """What a kept failure counts: 433 B measured for an error with a detail of 60 characters."""
@@ -70,7 +62,7 @@ class Cache(Generic[V]):
 
         Raises:
             NotCachedError: nothing kept will do, and the caller wants no call.
-            RequestError: `load` blames the request, otherwise than by a 404; not kept.
+            ServiceError: `load` refuses the request (`nature`); not kept.
             UpstreamTimeoutError: the caller's time is over, and nothing old may stand in.
             UpstreamUnavailableError: the cache closes while the caller waits.
             Exception: a bug in `load`, told to each caller; not kept.
@@ -204,11 +196,11 @@ class Cache(Generic[V]):
         try:
             loaded = await load()
         except ServiceError as error:
-            if isinstance(error, RequestError) and not is_missing(error):
+            if error.nature == "refusal":
                 if self._flights.keeps(key):
-                    self._store.pop(key)  # an answer, so what it contradicts is no answer any more
+                    self._store.pop(key)  # what it contradicts is no answer any more
                 raise
-            ttl_s = clocks.not_found_ttl_s if is_missing(error) else clocks.failure_ttl_s
+            ttl_s = clocks.failure_ttl_s if error.nature == "outage" else clocks.not_found_ttl_s
             # A copy is kept: the original holds the frames, and with them the bodies, of its call.
             return self._land(key, self._dated(None, fresh_copy(error), FAILURE_BYTES, ttl_s))
         kept = self._dated(loaded.value, None, loaded.size_bytes, loaded.ttl_s)
@@ -229,7 +221,8 @@ class Cache(Generic[V]):
         """
         last = self._store.peek(key)
         good = None if last is None else last.good
-        if good is not None and not kept.whole and not kept.is_missing:
+        is_answer = kept.whole or (kept.error is not None and kept.outage is None)
+        if good is not None and not is_answer:
             size_bytes = kept.size_bytes + good.size_bytes
             kept = replace(kept, behind=good, size_bytes=size_bytes)
         if kept.outage is not None:

@@ -14,7 +14,7 @@ _NUMBER = "(?:0|[1-9][0-9]{0,17}|[1-8][0-9]{18})"
 _UUID = "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 _PART = (
     "`~text` means contains: whether case counts is the platform's choice when it is the only "
-    "value and has no bracket, `%`, `_` or backslash, else case is ignored."
+    "value, else case is ignored."
 )
 
 

@@ -117,7 +117,7 @@ def _paging(items: str) -> tuple[Parameter, ...]:
         Parameter(
             "cursor",
             "Where to go on, from `page.next_cursor`. Alone it repeats the whole query; what "
-            "stands beside it must be what it was made for. `limit` may change.",
+            "stands beside it must be what it was made for. `limit` and `partial` may change.",
             "",
             values.verbatim,
             text(_TARGET_BYTES_MAX, pattern="^[A-Za-z0-9_-]+$"),
@@ -125,7 +125,7 @@ def _paging(items: str) -> tuple[Parameter, ...]:
         Parameter(
             "partial",
             "`allow` answers with the accounts that work and says so in `meta`; "
-            "`deny` makes one failed account an error.",
+            "`deny` makes one failed account an error. A cursor does not hold it: repeat it.",
             "deny",
             values.word(("allow", "deny")),
             enum(("allow", "deny"), default="allow"),

@@ -27,7 +27,7 @@ from app.errors import (
     UnknownParameterError,
 )
 
-_BESIDE_CURSOR = {"cursor", "limit"}
+_BESIDE_CURSOR = {"cursor", "limit", "partial"}
 _BOUNDS = [
     (field, f"{stem}_after", f"{stem}_before")
     for field in SORT_FIELDS
@@ -39,7 +39,7 @@ _BOUNDS = [
 class Asked:
     """What a query string asks: a query, or a cursor that may be followed by `query` again.
 
-    `given` are the parameters beside `cursor` and `limit`; `limit` is None when it was not given.
+    `given` are the parameters that a walk keeps; `limit` is None when it was not given.
     """
 
     query: TaskQuery

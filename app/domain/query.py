@@ -159,7 +159,6 @@ _ATTRIBUTES = {
     "tenant_scope": ("tenant_exact",),
     "roots_only": ("roots_only",),
     "sort": ("sort", "descending"),
-    "partial": ("partial",),
     "fields": ("shape",),
     "include": ("shape",),
 }

@@ -15,16 +15,16 @@ _NO_CONTEXT = WireActivityContext()
 
 
 def read_activity_page(
-    body: bytes, account: str
+    body: bytes, account: str, items_max: int = wire.ITEMS_MAX
 ) -> tuple[tuple[Reading[Activity], ...], str | None]:
     """Return the readings of a page in the platform's order, and the cursor of the next page.
 
     There is one reading for each item, readable or not.
 
     Raises:
-        UpstreamInvalidResponseError: the body is not a page.
+        UpstreamInvalidResponseError: the body is not a page, or of more than `items_max`.
     """
-    items, after = wire.read_items(body, account)
+    items, after = wire.read_items(body, account, items_max=items_max)
     return tuple([_reading(item, account) for item in items]), after
 
 

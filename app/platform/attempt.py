@@ -10,6 +10,7 @@ from typing_extensions import override
 from app.errors import UpstreamInvalidResponseError
 from app.platform.body import BodyError, read_body
 from app.platform.events import Endpoint, Listen, Outcome, UpstreamCalled
+from app.platform.failures import SILENT
 
 # A cancellation this near to the deadline is taken for the deadline's own: its timer and the clock
 # are read at slightly different times.
@@ -59,7 +60,7 @@ class Attempts(httpx.AsyncBaseTransport):
         begun = self._monotonic()
         try:
             response = await self._read(await self._wire.handle_async_request(request))
-        except httpx.TimeoutException:
+        except SILENT:
             self._tell(request, "timeout", begun)
             raise
         except httpx.TransportError:

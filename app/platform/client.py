@@ -14,6 +14,7 @@ from app.platform.failures import facts_of, refusal
 from app.platform.fair import Share
 from app.platform.kinds import ACTIVITIES, TASKS, Kind
 from app.platform.stack import Bounds, Stack
+from app.platform.wire import read_refusal
 
 _ItemT = TypeVar("_ItemT", bound=Item)
 
@@ -92,6 +93,11 @@ class PlatformClient:
             version=version,
         )
 
+    @property
+    def overloaded(self) -> bool:
+        """Whether as many calls wait for their turn as may; more would be refused."""
+        return self._stack.overloaded
+
     def task_pages(
         self, params: Sequence[tuple[str, str]], *, limit: int
     ) -> AsyncGenerator[Page, None]:
@@ -102,7 +108,8 @@ class PlatformClient:
         be empty and yet not be the last.
 
         Raises:
-            UpstreamInvalidResponseError: a cursor came twice, or `pages_max` pages had no end.
+            UpstreamInvalidResponseError: a cursor came twice, `pages_max` pages had no end, or a
+                page has more than `page_size_max` tasks.
         """
         return self._pages(TASKS, params, limit)
 
@@ -121,7 +128,7 @@ class PlatformClient:
         query = [*params, *size]
         for _ in range(self._pages_max):
             response = await self._get(kind, kind.list, kind.path, query, deadline=deadline)
-            readings, after = kind.read_page(response.content, self._account)
+            readings, after = kind.read_page(response.content, self._account, self._page_size_max)
             if after in seen:
                 raise UpstreamInvalidResponseError(
                     "The platform sent the same cursor twice.", account=self._account
@@ -187,9 +194,11 @@ class PlatformClient:
         raise refusal(response, account=self._account, now=self._clock())
 
     def _not_found(self, kind: Kind[Item], response: httpx.Response) -> Exception:
-        # The platform explains a missing object in JSON (P§12.2). A page of HTML is some front that
-        # doesn't know the path: a wrong address must not look like a task that is gone.
-        if response.content.lstrip()[:1] in {b"", b"{"}:
+        # The platform names the domain and the code of an error, bare or wrapped (P§12.2). All else
+        # is some front that doesn't know the path: a wrong address must not look like a task that
+        # is gone.
+        told = read_refusal(response.content, response.status_code)
+        if told.domain and told.code:
             return kind.not_found()
         return UpstreamInvalidResponseError(
             "Not the platform but something before it answered.",

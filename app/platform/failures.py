@@ -31,6 +31,8 @@ from app.platform.wire import read_refusal
 RETRY_AFTER_S: Final = 5.0
 # A platform that asks for more than an hour is not believed.
 RETRY_AFTER_MAX_S: Final = 3600.0
+# Times of httpx that end a wait for a platform that was reached; to connect in vain is no silence.
+SILENT: Final = (httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout)
 # A code and a request id go out to callers: short words pass, texts don't.
 _WORD = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
@@ -51,13 +53,13 @@ async def answering(account: str, *, deadline_s: float) -> AsyncGenerator[None]:
     of work with `asyncio.timeout`.
 
     Raises:
-        UpstreamTimeoutError: the deadline passed, or one of httpx's own times did.
+        UpstreamTimeoutError: the deadline passed, or one of httpx's own times but that to connect.
         UpstreamUnavailableError: nothing answered.
     """
     try:
         async with asyncio.timeout(deadline_s):
             yield
-    except (TimeoutError, httpx.TimeoutException) as error:
+    except (TimeoutError, *SILENT) as error:
         raise UpstreamTimeoutError(
             "The platform did not answer in time.", account=account
         ) from error
@@ -81,6 +83,8 @@ def _unreached(error: BaseException) -> str:
                 return "The platform's host name is not found."
             case ConnectionRefusedError():
                 return "The platform's host refuses the connection."
+            case httpx.ConnectTimeout():
+                return "The platform's host took no connection in time."
             case _:
                 pass  # the reason stands further down, if at all
         cause = cause.__cause__ or cause.__context__

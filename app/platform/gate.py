@@ -80,6 +80,11 @@ class Gate:
         while self._waiting:
             self._refuse(self._waiting.pop(), self._closed(), "closed")
 
+    @property
+    def full(self) -> bool:
+        """Whether whoever comes now finds no place in the queue unless another loses his."""
+        return len(self._waiting) >= self._queue_max
+
     def charge(self) -> None:
         """Count a retry: the calls after it wait for it."""
         self._pace.charge()
@@ -110,7 +115,7 @@ class Gate:
             raise
 
     def _join(self, share: Share) -> "asyncio.Future[None]":
-        if len(self._waiting) >= self._queue_max:
+        if self.full:
             last = self._waiting.make_room(share)
             if last is None:
                 self._listen(TurnRefused(self._account, "overloaded"))

@@ -22,7 +22,7 @@ class Kind(Generic[ItemT_co]):
     path: str
     list: Endpoint
     one: Endpoint
-    read_page: Callable[[bytes, str], tuple[tuple[Reading[ItemT_co], ...], str | None]]
+    read_page: Callable[[bytes, str, int], tuple[tuple[Reading[ItemT_co], ...], str | None]]
     read_one: Callable[[bytes, str], Reading[ItemT_co]]
     not_found: Callable[[], RequestError]
 

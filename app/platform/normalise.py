@@ -25,15 +25,17 @@ _NO_RESULT = WireResult()
 _NO_CONTEXT = WireContext()
 
 
-def read_page(body: bytes, account: str) -> tuple[tuple[Reading, ...], str | None]:
+def read_page(
+    body: bytes, account: str, items_max: int = wire.ITEMS_MAX
+) -> tuple[tuple[Reading, ...], str | None]:
     """Return the readings of a page in the platform's order, and the cursor of the next page.
 
     There is one reading for each item, readable or not.
 
     Raises:
-        UpstreamInvalidResponseError: the body is not a page.
+        UpstreamInvalidResponseError: the body is not a page, or of more than `items_max`.
     """
-    items, after = wire.read_items(body, account)
+    items, after = wire.read_items(body, account, items_max=items_max)
     return tuple([reading_of(*wire.read_task(item), item, account) for item in items]), after
 
 

@@ -23,9 +23,9 @@ class Retrying(httpx.AsyncBaseTransport):
     the clock `monotonic`): a wait that would pass it is not begun; the account's `budget`; and the
     gate, to which each retry is charged. Where one says no, the failure at hand is the answer.
 
-    Never retried: time-outs, for the caller has waited long enough; any 4xx, 429 included; an
-    answer that says itself when to come back, for then the gate is closed; an error of ours
-    from a transport inside, such as an open breaker.
+    Never retried: a platform that is silent, for the caller has waited long enough; any 4xx, 429
+    included; an answer that says itself when to come back, for then the gate is closed; an error of
+    ours from a transport inside, such as an open breaker.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Retrying(httpx.AsyncBaseTransport):
             wait_s = wait_max_s * self._rand()
             try:
                 response = await self._inner.handle_async_request(request)
-            except (httpx.NetworkError, httpx.RemoteProtocolError):
+            except (httpx.NetworkError, httpx.RemoteProtocolError, httpx.ConnectTimeout):
                 if not self._may_retry(request, wait_s):
                     raise
                 outcome: Outcome = "unreachable"

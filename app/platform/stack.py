@@ -146,6 +146,11 @@ class Stack:
         )
         self._auth = TokenAuth(self._tokens)
 
+    @property
+    def overloaded(self) -> bool:
+        """Whether as many calls wait for their turn as may."""
+        return self._gate.full
+
     def deadline(self) -> float:
         """Return when an answer begun now must be there, on the monotonic clock."""
         return self._monotonic() + self._deadline_s

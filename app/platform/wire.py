@@ -7,7 +7,7 @@ here, the rest is never looked at.
 
 import re
 from collections.abc import Callable
-from typing import Annotated, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 from msgspec import Meta, Raw, field
@@ -234,6 +234,9 @@ class Refusal(msgspec.Struct, frozen=True):
     message: str | None = None
 
 
+# The most that a request may ask for (TASKGATE_UPSTREAM__PAGE_SIZE_MAX).
+ITEMS_MAX: Final = 10_000
+
 _read_envelope = msgspec.json.Decoder(_Envelope).decode
 _read_raw = msgspec.json.Decoder(Raw).decode
 _read_task = msgspec.json.Decoder(WireTask).decode
@@ -241,7 +244,9 @@ _read_activity = msgspec.json.Decoder(WireActivity).decode
 _read_any = msgspec.json.Decoder().decode
 
 
-def read_items(body: bytes, account: str) -> tuple[list[Raw], str | None]:
+def read_items(
+    body: bytes, account: str, *, items_max: int = ITEMS_MAX
+) -> tuple[list[Raw], str | None]:
     """Return the slices of a page's items, unread, and the cursor of the next page.
 
     The slices are JSON by their grammar; texts that nobody read may still not be UTF-8.
@@ -250,10 +255,14 @@ def read_items(body: bytes, account: str) -> tuple[list[Raw], str | None]:
     mean that the page is the last (P§8).
 
     Raises:
-        UpstreamInvalidResponseError: the body is no envelope. A cursor of an odd shape counts as
-            that too: a walk must not end early because of it.
+        UpstreamInvalidResponseError: the body is no envelope, or holds more than `items_max`. A
+            cursor of an odd shape counts as that too: a walk must not end early because of it.
     """
     envelope = _read_body(body, _read_envelope, account)
+    if len(envelope.items) > items_max:
+        raise UpstreamInvalidResponseError(
+            "The platform sent more items than were asked for.", account=account
+        )
     cursors = (envelope.paging and envelope.paging.cursors) or envelope.cursors
     return envelope.items, (cursors and cursors.after) or None
 

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from app.domain.reading import Reading
 from app.errors import (
+    OverloadedError,
     RequestError,
     ServiceError,
     UpstreamTimeoutError,
@@ -66,6 +67,9 @@ class Fanout:
             )
         except RequestError as exc:
             self._book.answered(account, as_of_ns)
+            return Outcome(account, as_of_ns, None, exc)
+        except OverloadedError as exc:
+            # Our own queue is full, which says nothing of the account.
             return Outcome(account, as_of_ns, None, exc)
         except ServiceError as exc:
             error = exc

@@ -136,7 +136,9 @@ class ItemService:
                 "What stands beside the cursor differs from what it was made for; leave it out.",
                 faults=[ParameterFault("cursor", "was made for other filters or another order")],
             )
-        return msgspec.structs.replace(walked, limit=asked.limit or walked.limit)
+        return msgspec.structs.replace(
+            walked, limit=asked.limit or walked.limit, partial=query.partial
+        )
 
     def _known(self, aliases: Sequence[str]) -> tuple[str, ...]:
         for alias in aliases:

@@ -9,8 +9,10 @@ from app.cache.answers import Found, Loaded
 from app.cache.cache import Cache
 from app.cache.flight import fresh_copy
 from app.errors import (
+    AmbiguousIdError,
     CursorMalformedError,
     MethodNotAllowedError,
+    OverloadedError,
     ServiceError,
     TaskNotFoundError,
     UpstreamFacts,
@@ -48,12 +50,14 @@ async def test_shared(cache: Cache[str]) -> None:
     [
         pytest.param(UpstreamThrottledError("Slow down.", retry_after_s=5.0), 2.0, id="failure"),
         pytest.param(TaskNotFoundError("No such task."), 5.0, id="not found"),
+        pytest.param(AmbiguousIdError("Two have it."), 5.0, id="ambiguous"),
+        pytest.param(OverloadedError("Too much."), 2.0, id="overloaded"),
     ],
 )
 async def test_kept_for_a_moment(
     cache: Cache[str], clock: Clock, error: ServiceError, ttl_s: float
 ) -> None:
-    """A failure is kept for its own short time, a 404 for another, then asked for again."""
+    """A failure is kept for a moment, an answer that is an error for longer, then asked anew."""
     origin: Origin[Loaded[str]] = Origin(error)
     await cache.get("key", origin)
     clock.now += ttl_s - 0.001

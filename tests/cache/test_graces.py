@@ -11,7 +11,10 @@ from app.cache.freshness import Freshness
 from app.errors import (
     AmbiguousIdError,
     NotCachedError,
+    OverloadedError,
+    ServiceError,
     TaskNotFoundError,
+    TooManyIdsError,
     UpstreamFailedError,
     UpstreamTimeoutError,
 )
@@ -111,9 +114,12 @@ async def test_quick_refresh(clock: Clock) -> None:
     assert _told(await cache.get("key", origin)) == ("miss", "new")
 
 
-async def test_outage(cache: Cache[str], clock: Clock, origin: Origin[Loaded[str]]) -> None:
+@pytest.mark.parametrize("outage", [OUTAGE, OverloadedError("Too much.")])
+async def test_outage(
+    cache: Cache[str], clock: Clock, origin: Origin[Loaded[str]], outage: ServiceError
+) -> None:
     """While the origin fails the old is served, marked, and the origin asked once in 30 s."""
-    origin.outcome = OUTAGE
+    origin.outcome = outage
     clock.now += 50
     seen = []
     for _ in range(60):
@@ -197,11 +203,12 @@ async def test_gap_before_whole(
     assert (_told(fresh), _told(old)) == (("hit", "gap"), ("stale", "old"))
 
 
-async def test_missing_is_an_answer(
-    cache: Cache[str], clock: Clock, origin: Origin[Loaded[str]]
+@pytest.mark.parametrize("error", [TaskNotFoundError("Gone."), AmbiguousIdError("Two.")])
+async def test_an_error_may_be_an_answer(
+    cache: Cache[str], clock: Clock, origin: Origin[Loaded[str]], error: ServiceError
 ) -> None:
-    """A 404 ends the old answer, and has no grace of its own."""
-    origin.outcome = TaskNotFoundError("Gone.")
+    """What was learnt from the origin ends the old answer, and has no grace of its own."""
+    origin.outcome = error
     clock.now += 50
     found = await cache.get("key", origin, Freshness(no_cache=True))
     clock.now += 6
@@ -213,8 +220,8 @@ async def test_missing_is_an_answer(
 async def test_refusal_is_an_answer(
     cache: Cache[str], clock: Clock, origin: Origin[Loaded[str]]
 ) -> None:
-    """Another refusal ends the old answer too, also when it was refreshed behind."""
-    origin.outcome = AmbiguousIdError("Two.")
+    """A refusal ends the old answer too, also when it was refreshed behind, and is not kept."""
+    origin.outcome = TooManyIdsError("Too many.")
     clock.now += 11
     assert _told(await cache.get("key", origin)) == ("stale", "old")
     await _turns()
@@ -224,8 +231,8 @@ async def test_refusal_is_an_answer(
 
 async def test_refusal_not_kept(cache: Cache[str], origin: Origin[Loaded[str]]) -> None:
     """A refusal told to one who wants nothing kept changes nothing for the others."""
-    origin.outcome = AmbiguousIdError("Two.")
-    with pytest.raises(AmbiguousIdError):
+    origin.outcome = TooManyIdsError("Too many.")
+    with pytest.raises(TooManyIdsError):
         await cache.get("key", origin, Freshness(no_cache=True, no_store=True))
 
     assert _told(await cache.get("key", origin)) == ("hit", "old")

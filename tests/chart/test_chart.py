@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import certifi
 import helm_python as helm
 import kubernetes_validate  # type: ignore[import-untyped]  # ships no types
 import pytest
@@ -209,6 +210,7 @@ def test_environment() -> None:
 
     assert told["TASKGATE_AUTH"] == "off"
     assert told["TASKGATE_CACHE__MAX_BYTES"] == "134217728"
+    assert told["TASKGATE_UPSTREAM__CA_FILE"] == "/etc/taskgate/secrets/upstream_ca.pem"
     assert told["TASKGATE_ACCOUNTS__EU2__CLIENT_ID"] == "acronis-eu2/id"
     assert told["TASKGATE_ACCOUNTS__US-EAST-1__CLIENT_ID"] == "acronis-us/client_id"
     assert not [name for name in told if name.endswith("SECRET")]
@@ -227,6 +229,7 @@ def test_settings_accept_it(
             path = tmp_path / item["path"]
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(f"{source['secret']['name']}/{item['key']}")
+    (tmp_path / "upstream_ca.pem").write_text(Path(certifi.where()).read_text(encoding="ascii"))
     for name, value in environment(values).items():
         monkeypatch.setenv(name, value.replace(mount["mountPath"], str(tmp_path)))
 
@@ -234,6 +237,7 @@ def test_settings_accept_it(
 
     assert settings.accounts.keys() == {alias.lower() for alias in values["accounts"]}
     secrets = {alias: found.secret() for alias, found in settings.accounts.items()}
+    assert (settings.upstream.ca_file is not None) is (values is FULL)
     assert secrets["eu2"] in {"acronis-eu2/client_secret", "acronis-eu2/secret"}
     assert settings.auth == ("off" if values is FULL else "required")
 

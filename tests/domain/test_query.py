@@ -49,7 +49,6 @@ def test_agrees() -> None:
     assert query.agrees(later, {"status", "created_after"})
     assert asked(status="failed").agrees(later, {"status"})
     assert not asked(created_after="8d").agrees(later, {"created_after"})
-    assert not asked(partial="deny").agrees(later, {"partial"})
     assert not asked(sort="created_at").agrees(later, {"sort"})
     assert not asked(type="a").agrees(later, {"type"})
 

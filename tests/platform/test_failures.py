@@ -129,7 +129,7 @@ def test_retry_after(value: str, seconds: float | None) -> None:
         (httpx.ConnectError(""), "upstream-unavailable"),
         (httpx.ReadError(""), "upstream-unavailable"),
         (httpx.RemoteProtocolError(""), "upstream-unavailable"),
-        (httpx.ConnectTimeout(""), "upstream-timeout"),
+        (httpx.ConnectTimeout(""), "upstream-unavailable"),
         (httpx.ReadTimeout(""), "upstream-timeout"),
         (httpx.PoolTimeout(""), "upstream-timeout"),
         (TimeoutError(), "upstream-timeout"),

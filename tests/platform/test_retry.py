@@ -97,6 +97,7 @@ async def test_server_errors(status: int) -> None:
     "error",
     [
         httpx.ConnectError("refused"),
+        httpx.ConnectTimeout(""),
         httpx.ReadError("reset"),
         httpx.WriteError("reset"),
         httpx.RemoteProtocolError("Server disconnected without sending a response."),
@@ -134,8 +135,8 @@ async def test_never_retried(status: int) -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        httpx.ConnectTimeout(""),
         httpx.ReadTimeout(""),
+        httpx.WriteTimeout(""),
         httpx.PoolTimeout(""),
         UpstreamInvalidResponseError("Cut."),
         UpstreamUnavailableError("Open."),

@@ -1,10 +1,13 @@
 """When accounts fail: a partial answer says so, and an empty one is never made of failures."""
 
+import asyncio
+
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from tests.support.platform import FakeTime
-from tests.support.serving import get, ids, serving
+from tests.support.serving import get, idle, ids, serving, walk
 from tests.support.upstream import FakeUpstream, a_task
 
 ALIASES = ("au1", "eu2", "us5")
@@ -58,12 +61,118 @@ async def test_partial_denied(time: FakeTime) -> None:
     assert answer.headers["retry-after"] == "5"
 
 
+async def test_calls_of_a_refusal(time: FakeTime) -> None:
+    """The log line tells the calls that a request caused, also of one that is refused for them."""
+    with capture_logs() as logs:
+        async with serving(three(down=("eu2",)), time) as client:
+            await client.get("/v1/tasks?partial=deny")
+
+    [line] = [each for each in logs if each["event"] == "request_served"]
+    # A token for each; two tries more for the one that is down, whose token is what fails.
+    assert (line["status"], line["upstream_calls"]) == (503, 2 + 3 + 2)
+
+
 async def test_partial_denied_alone(client: httpx.AsyncClient, upstream: FakeUpstream) -> None:
     """When the only account fails its own failure is told, denied or not."""
     upstream.fail_next(403, path="/tasks")
     answer = await client.get("/v1/tasks?partial=deny")
 
     assert (answer.status_code, answer.json()["code"]) == (502, "upstream-auth-failed")
+
+
+@pytest.mark.parametrize("first", ["partial=allow", "partial=deny"])
+async def test_one_key(time: FakeTime, first: str) -> None:
+    """Whether a partial answer will do is no other question: both wishes share one call."""
+    platforms = three(down=("eu2",))
+    async with serving(platforms, time) as client:
+        await client.get(f"/v1/tasks?{first}")
+        allowed = await client.get("/v1/tasks")
+        denied = await client.get("/v1/tasks?partial=deny")
+
+    assert (allowed.status_code, denied.status_code) == (200, 503)
+    assert "hit" in allowed.headers["cache-status"]
+    assert platforms["us5"].calls("/tasks") == 1
+
+
+async def test_denied_beside_a_cursor(time: FakeTime) -> None:
+    """`partial=deny` beside a cursor holds for that page, however the walk began."""
+    platforms = three(down=())
+    async with serving(platforms, time) as client:
+        following = (await get(client, "/v1/tasks?limit=1"))["page"]["next"]
+        platforms["eu2"].fail_next(403, path="/tasks")
+        allowed = await client.get(following)
+        denied = await client.get(f"{following}&partial=deny")
+
+    assert (allowed.status_code, denied.status_code) == (200, 503)
+
+
+async def test_lost_on_the_way(time: FakeTime) -> None:
+    """A walk that lost an account is incomplete to its end, and a note says what to do."""
+    platforms = three(down=())
+    platforms["eu2"].fail_next(403, path="/tasks")
+    async with serving(platforms, time) as client:
+        pages = await walk(client, "/v1/tasks?limit=1")
+
+    note = "Earlier pages of this walk lack tasks of eu2; begin it again."
+    assert ids(*pages) == ["us5.1", "eu2.1", "au1.1"]
+    assert [page["meta"]["complete"] for page in pages] == [False] * 3
+    assert [page["meta"]["notes"] for page in pages] == [[], [note], [note]]
+    told = {each["account"]: each["problem"] for each in pages[1]["meta"]["accounts"]}
+    assert told == dict.fromkeys(ALIASES)
+
+
+@pytest.mark.parametrize("path", ["/v1/tasks", "/v1/tasks/1"])
+async def test_all_alike(time: FakeTime, path: str) -> None:
+    """When all accounts fail alike their failure keeps its name, and tells whose it is."""
+    platforms = three(down=())
+    for platform in platforms.values():
+        platform.fail_next(403, path=path.removeprefix("/v1"))
+    async with serving(platforms, time) as client:
+        answer = await client.get(path)
+
+    assert (answer.status_code, answer.json()["code"]) == (502, "upstream-auth-failed")
+    assert answer.json()["detail"].startswith("au1, eu2, us5: ")
+    assert answer.json()["upstream"]["status"] == 403
+
+
+@pytest.mark.parametrize("path", ["/v1/tasks", "/v1/tasks/1"])
+async def test_each_its_own(time: FakeTime, path: str) -> None:
+    """When accounts fail in several ways each is told with its own, and the shortest wait."""
+    platforms = three(down=("eu2",))
+    platforms["au1"].fail_next(403, path=path.removeprefix("/v1"))
+    platforms["us5"].fail_next(429, headers={"Retry-After": "3"}, path=path.removeprefix("/v1"))
+    async with serving(platforms, time) as client:
+        answer = await client.get(path)
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "upstream-unavailable")
+    told = answer.json()["detail"]
+    for each in ("au1 (upstream-auth-failed)", "eu2 (upstream-unavailable)", "upstream-throttled"):
+        assert each in told
+    assert answer.headers["retry-after"] == "3"
+
+
+async def test_overloaded(time: FakeTime) -> None:
+    """A full queue of our own is 503 at once, makes us not ready, and is no account's fault."""
+    platforms = {"eu2": FakeUpstream(tasks=[a_task(1)])}
+    bounds = {"concurrency": 1, "rate": "1/s", "timeout_s": 2, "deadline_s": 4}
+    async with serving(platforms, time, upstream=bounds) as client:
+        await get(client, "/v1/tasks")
+        time.now += 1
+        platforms["eu2"].gate.clear()
+        waiting = [
+            asyncio.create_task(client.get(f"/v1/tasks?limit={limit}")) for limit in (1, 2, 3)
+        ]
+        await idle()
+        refused = await client.get("/v1/tasks?limit=4")
+        ready = await client.get("/readyz")
+        accounts = await get(client, "/v1/accounts")
+        platforms["eu2"].gate.set()
+        answers = await asyncio.gather(*waiting)
+
+    assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+    assert (ready.status_code, ready.json()["status"]) == (503, "overloaded")
+    assert accounts["items"][0]["status"] == "ok"
+    assert {answer.status_code for answer in answers} == {200}
 
 
 @pytest.mark.parametrize("path", ["/v1/tasks", "/v1/tasks/1"])

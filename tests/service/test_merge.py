@@ -1,15 +1,36 @@
 """Several accounts make one list, the same whatever happens on the way."""
 
 import asyncio
-from typing import Any
+import json
+from collections.abc import AsyncGenerator, Mapping
+from random import Random
+from typing import Any, cast
 
 import pytest
 
+from app.cache.answers import Clocks
+from app.cache.cache import Cache
+from app.cache.freshness import Freshness
+from app.domain.cursor import CursorCodec
+from app.domain.filters import KnownTenants
+from app.domain.plan import Params
+from app.domain.query import TaskQuery
+from app.domain.reading import Page
+from app.domain.task import Task
+from app.errors import UpstreamFailedError
+from app.platform.normalise import read_page
+from app.service.accounts import AccountBook
+from app.service.encode import Answer
+from app.service.fanout import Fanout
+from app.service.items import House, ItemService, Lifetimes
+from app.service.nouns import TASKS
 from tests.support.platform import FakeTime
 from tests.support.serving import idle, ids, serving, walk
 from tests.support.upstream import FakeUpstream, a_task
 
 ALIASES = ("au1", "eu2", "us5")
+QUERY = TaskQuery(accounts=("au1", "de1", "eu2", "us5"))
+NOW = Freshness(no_cache=True, no_store=True)
 
 
 def three() -> dict[str, FakeUpstream]:
@@ -72,3 +93,62 @@ async def test_order_of_answers(time: FakeTime) -> None:
             bodies.append((await asked).content)
 
     assert bodies[0] == bodies[1]
+
+
+def alone(platforms: Mapping[str, "Late"], time: FakeTime) -> ItemService:
+    """Return the service of tasks without its edge, over `platforms`."""
+    clocks = Clocks(failure_ttl_s=0, not_found_ttl_s=0)
+    cache = Cache[Answer](max_bytes=1, clocks=clocks, monotonic=time.monotonic, rand=lambda: 0.5)
+    book = AccountBook(dict.fromkeys(platforms, ""), sandbox=False)
+    house = House(
+        accounts=tuple(platforms),
+        fanout=Fanout(cast("Any", platforms), book, deadline_s=9, clock=time.clock),
+        cache=cache,
+        cursors=CursorCodec(lambda: b"s" * 32),
+        lifetimes=Lifetimes(unfinished_s=1, finished_s=1, item_finished_s=1),
+        scan_pages_max=1,
+        clock=time.clock,
+        tenants=KnownTenants(),
+    )
+    return ItemService(TASKS, house)
+
+
+class Late:
+    """An account of the platform whose page comes when it is let go, or fails then."""
+
+    def __init__(self, alias: str, number: int) -> None:
+        items = [
+            a_task(number + place, enqueuedAt=f"2026-01-01T00:00:0{place}Z") for place in (1, 2)
+        ]
+        self.page, _ = read_page(json.dumps({"items": items[::-1]}).encode(), alias)
+        self.fails = alias == "eu2"
+        self.go = asyncio.Event()
+
+    async def task_pages(self, _: Params, *, limit: int) -> AsyncGenerator[Page[Task], None]:
+        """Yield the one page."""
+        assert limit
+        await self.go.wait()
+        if self.fails:
+            raise UpstreamFailedError("It broke.", account="eu2")
+        yield Page(readings=self.page, last=True)
+
+
+async def test_thousand_orders(time: FakeTime) -> None:
+    """A thousand shuffled orders of arrival, one account failing, are one body to the byte."""
+    shuffle = Random(7).shuffle  # noqa: S311  # no secret
+    platforms = {alias: Late(alias, place) for place, alias in enumerate(("de1", *ALIASES))}
+    service = alone(platforms, time)
+    order, bodies = list(platforms.values()), set()
+    for _ in range(1_000):
+        shuffle(order)
+        asked = asyncio.create_task(service.ask(QUERY, NOW))
+        for platform in order:
+            platform.go.set()
+            await asyncio.sleep(0)
+        bodies.add((await asked).unwrap().body)
+        for platform in order:
+            platform.go.clear()
+
+    [body] = bodies
+    assert json.loads(body)["meta"]["complete"] is False
+    assert len(json.loads(body)["items"]) == 6

@@ -241,6 +241,44 @@ async def test_without_the_field(
     assert sort in body["meta"]["notes"][0]
 
 
+@pytest.mark.parametrize("limit", [5, 1000], ids=["page size", "largest"])
+async def test_calls_of_a_walk(time: FakeTime, limit: int) -> None:
+    """A page of a walk costs one call, also where no more can be asked for at once."""
+    tasks = [a_task(number) for number in range(limit * 2)]
+    upstream = FakeUpstream(tasks=tasks, page_max=limit)
+    async with serving({"eu2": upstream}, time, upstream={"page_size_max": limit}) as client:
+        pages = await walk(client, f"/v1/tasks?limit={limit}&fields=id")
+
+    assert len(set(ids(*pages))) == len(tasks)
+    assert upstream.calls("/tasks") == len(pages)
+
+
+OTHER = {"number": "1", "uuid": a_task(1)["uuid"]}
+
+
+@pytest.mark.parametrize("text", OTHER.values(), ids=OTHER)
+@pytest.mark.parametrize("form", ["/", "?id="], ids=["one", "batch"])
+async def test_another_item(
+    client: httpx.AsyncClient, upstream: FakeUpstream, form: str, text: str
+) -> None:
+    """An answer with another item than was asked for is unreadable, and never passes for it."""
+    page = {"items": [a_task(2)]}
+    upstream.fail_next(200, body=a_task(2), path="/tasks/1")
+    upstream.fail_next(200, body=page, path="/tasks")
+    answer = await client.get(f"/v1/tasks{form}{text}")
+
+    assert (answer.status_code, answer.json()["code"]) == (502, "upstream-invalid-response")
+    assert answer.json()["account"] == "eu2"
+
+
+async def test_unreadable_in_a_batch(client: httpx.AsyncClient, upstream: FakeUpstream) -> None:
+    """An item that can't be read tells no id to hold against what was asked for."""
+    upstream.fail_next(200, body={"items": [7, a_task(1)]}, path="/tasks")
+    body = await get(client, "/v1/tasks?id=1")
+
+    assert "eu2.1" in ids(body)
+
+
 async def test_mended_page(client: httpx.AsyncClient, upstream: FakeUpstream) -> None:
     """A page without items is no end as long as it has a cursor."""
     empty = {"items": [], "paging": {"cursors": {"after": "WzAsIFtdXQ=="}}}

@@ -10,7 +10,7 @@ from starlette.types import Message
 from structlog.testing import capture_logs
 
 from tests.support.platform import FakeTime
-from tests.support.serving import get, idle
+from tests.support.serving import get, idle, serving
 from tests.support.upstream import FakeUpstream, a_task
 
 RUNNING = {"state": "started", "result": None, "completedAt": None}
@@ -49,11 +49,12 @@ async def test_many_callers(app: FastAPI, upstream: FakeUpstream) -> None:
 
 
 async def test_first_caller_leaves(client: httpx.AsyncClient, upstream: FakeUpstream) -> None:
-    """The first caller's disconnect harms nobody who waits with it."""
+    """The first of 51 callers may leave: one call, fifty answers, and nothing is left behind."""
+    before = asyncio.all_tasks()
     upstream.gate.clear()
     first = asyncio.create_task(client.get("/v1/tasks"))
     await idle()
-    others = [asyncio.create_task(client.get("/v1/tasks")) for _ in range(3)]
+    others = [asyncio.create_task(client.get("/v1/tasks")) for _ in range(50)]
     await idle()
     first.cancel()
     await idle()
@@ -61,8 +62,37 @@ async def test_first_caller_leaves(client: httpx.AsyncClient, upstream: FakeUpst
     answers = await asyncio.gather(*others)
 
     assert first.cancelled()
-    assert {answer.status_code for answer in answers} == {200}
+    assert [answer.status_code for answer in answers] == [200] * 50
     assert upstream.calls("/tasks") == 1
+    assert asyncio.all_tasks() == before
+
+
+async def test_cold_callers(app: FastAPI, upstream: FakeUpstream) -> None:
+    """Two hundred callers on a cold key of a failing platform cost three calls, and hear alike."""
+    upstream.fail_next(500, path="/tasks", times=99)
+    with capture_logs():
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(bare_get(app, "/v1/tasks")) for _ in range(200)]
+
+    problems = [json.loads(each.result()[1]) for each in asked]
+    told = {(each["code"], each["detail"], each["account"]) for each in problems}
+    assert told == {("upstream-error", "The platform failed with status 500.", "eu2")}
+    assert upstream.calls("/tasks") <= 3
+
+
+@pytest.mark.parametrize("wish", ["", "no-cache"])
+async def test_hanging(time: FakeTime, upstream: FakeUpstream, wish: str) -> None:
+    """A platform that hangs is waited for until the deadline; what is kept then stands in."""
+    async with serving({"eu2": upstream}, time, upstream={"deadline_s": 0.05}) as client:
+        await get(client, "/v1/tasks")
+        time.now += 50
+        upstream.gate.clear()
+        old = await client.get("/v1/tasks", headers={"Cache-Control": wish})
+        none = await client.get("/v1/tasks?limit=1")
+
+    assert (old.status_code, old.headers["age"]) == (200, "50")
+    assert old.headers["cache-status"].endswith("detail=stale-if-error")
+    assert (none.status_code, none.json()["code"]) == (504, "upstream-timeout")
 
 
 async def test_failure_shared(client: httpx.AsyncClient, upstream: FakeUpstream) -> None:

@@ -51,7 +51,7 @@ def edge(*, sandbox: bool = False, monotonic: Callable[[], float] | None = None)
     ids, ticks = count(1), count()
     tick = monotonic or (lambda: float(next(ticks)))
     metrics = Metrics(version="1.2.3", monotonic=tick, cache_figures=Figures)
-    readiness = Readiness(degraded=lambda: False, started=True)
+    readiness = Readiness(degraded=bool, overloaded=bool, started=True)
     app = FastAPI(
         title="Taskgate",
         version="1.2.3",

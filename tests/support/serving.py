@@ -17,6 +17,9 @@ from tests.support.upstream import FakeUpstream
 CLIENT_ID, SECRET = "client", "secret"
 
 
+_AT_ONCE = {"rate": "10000/s", "concurrency": 256}
+
+
 def configured(
     *aliases: str,
     client_id: str = CLIENT_ID,
@@ -26,7 +29,10 @@ def configured(
     docs: bool = False,
     cursor_secret: str | None = None,
 ) -> Settings:
-    """Return settings with an account on `<alias>.example` for each of `aliases`."""
+    """Return settings with an account on `<alias>.example` for each of `aliases`.
+
+    Unless told otherwise nobody waits for a turn: waiting would move the clocks.
+    """
     account = {"client_id": client_id, "client_secret": secret}
     return Settings(
         _env_file=None,
@@ -35,7 +41,7 @@ def configured(
             for alias in aliases
         },
         cache=CacheSettings.model_validate(cache or {}),
-        upstream=UpstreamSettings.model_validate(upstream or {}),
+        upstream=UpstreamSettings.model_validate(_AT_ONCE | dict(upstream or {})),
         docs="on" if docs else "off",
         cursor_secret=SecretStr(cursor_secret) if cursor_secret else None,
     )

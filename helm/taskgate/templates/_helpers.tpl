@@ -39,6 +39,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   value: "8080"
 - name: TASKGATE_AUTH
   value: {{ default "off" .Values.auth | quote }}
+{{- if .Values.upstreamCA.existingSecret }}
+- name: TASKGATE_UPSTREAM__CA_FILE
+  value: /etc/taskgate/secrets/upstream_ca.pem
+{{- end }}
 {{- range $alias, $account := .Values.accounts }}
 {{- $prefix := printf "TASKGATE_ACCOUNTS__%s" (upper $alias) }}
 - name: {{ $prefix }}__URL
@@ -67,6 +71,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{/* The secrets that are read from files: as one volume, since a subPath never sees a rotation. */}}
 {{- define "taskgate.secretSources" -}}
+{{- with .Values.upstreamCA }}
+{{- if .existingSecret }}
+- secret:
+    name: {{ .existingSecret }}
+    items:
+      - key: {{ .key }}
+        path: upstream_ca.pem
+{{- end }}
+{{- end }}
 {{- range $alias, $account := .Values.accounts }}
 - secret:
     name: {{ $account.existingSecret }}

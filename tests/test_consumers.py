@@ -1,0 +1,116 @@
+"""The cookbook's requests and programs work: each is run against the sandbox."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+
+from tests.test_process import serving
+
+pytestmark = pytest.mark.machine
+
+PAGE = Path(__file__).parent.parent / "docs/consumers.md"
+NODE = shutil.which("node")
+WAIT_S = 60
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# What is left out of an answer: the rest of a list, or all of an object.
+REST, ALL = re.compile(r",\s*…(?=\s*\])"), "{…}"
+
+
+class Block(NamedTuple):
+    """A fenced block of the page, and that which follows it when it is the answer."""
+
+    language: str
+    text: str
+    answer: str | None
+
+
+def blocks() -> Iterator[Block]:
+    """Every request and every program; an answer belongs to the request before it."""
+    found = BLOCK.findall(PAGE.read_text(encoding="utf-8"))
+    for (language, text), (following, answer) in zip(found, [*found[1:], ("", "")], strict=True):
+        if language != "json":
+            yield Block(language, text, answer if following == "json" else None)
+
+
+BLOCKS = list(blocks())
+REQUESTS = [block for block in BLOCKS if block.language == "http"]
+PROGRAMS = [block for block in BLOCKS if block.language != "http"]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The sandbox behind the gateway, as a caller meets it."""
+    with serving(tmp_path_factory.mktemp("gate"), "--sandbox") as process:
+        yield process.until("serving")["url"]
+
+
+def read(answer: str) -> Any:
+    """Return an answer as the page shows it; what is left out is an empty object."""
+    return json.loads(REST.sub("", answer).replace(ALL, "{}"))
+
+
+def shape_differs(shown: Any, real: Any, where: str = "$") -> list[str]:
+    """Return where the page's answer has other keys or other kinds of values than the real one."""
+    if shown is None or real is None or shown == {}:
+        return []
+    if type(shown) is not type(real):
+        return [f"{where} is {type(real).__name__}"]
+    if isinstance(shown, list):
+        return [
+            found
+            for number, (one, other) in enumerate(zip(shown, real, strict=False))
+            for found in shape_differs(one, other, f"{where}[{number}]")
+        ]
+    if not isinstance(shown, dict):
+        return []
+    if shown.keys() != real.keys():
+        return [f"{where} has {sorted(real)}"]
+    return [
+        found for key in shown for found in shape_differs(shown[key], real[key], f"{where}.{key}")
+    ]
+
+
+@pytest.mark.parametrize("block", REQUESTS, ids=[block.text[5:45] for block in REQUESTS])
+def test_request(url: str, block: Block) -> None:
+    """A request is answered in the shape that the page shows, a refusal only where it is shown."""
+    answer = httpx.get(url + block.text.removeprefix("GET ").strip())
+    shown = read(block.answer) if block.answer else {}
+
+    assert answer.status_code == shown.get("status", 200), answer.text
+    assert shape_differs(shown, answer.json()) == []
+    assert bool(answer.json().get("items")) == ("items" in shown) or not block.answer
+
+
+@pytest.mark.parametrize(
+    "block", PROGRAMS, ids=[f"{number} {each.language}" for number, each in enumerate(PROGRAMS)]
+)
+def test_program(url: str, block: Block, tmp_path: Path) -> None:
+    """A program runs as it stands, and prints something."""
+    if block.language == "python":
+        command = [sys.executable, "-W", "error", "-c", block.text]
+    elif NODE is None:
+        pytest.skip("node is not here")
+    else:
+        program = tmp_path / "program.mjs"
+        program.write_text(block.text, encoding="utf-8")
+        command = [NODE, str(program)]
+
+    ran = subprocess.run(  # noqa: S603  # the page's own programs
+        command,
+        env={"GATE_URL": url},
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+        check=False,
+    )
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.strip() not in {"", "0", "true"}
