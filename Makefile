@@ -10,7 +10,7 @@ UV := $(or $(shell uv --version >/dev/null 2>&1 && command -v uv),.uv/bin/uv)
 RUN := $(UV) run --frozen
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test openapi bench chaos image chart sync
+.PHONY: help demo check test openapi bench chaos fuzz sbom image chart sync
 .NOTPARALLEL:
 
 help:  ## list the targets
@@ -25,6 +25,7 @@ check: sync  ## every check and test but the image's
 	$(RUN) mypy
 	$(UV) lock --check
 	$(RUN) hadolint Dockerfile
+	git ls-files -z | xargs -0 $(RUN) detect-secrets-hook --baseline .secrets.baseline
 	$(MAKE) test
 	$(RUN) pytest -m machine --ignore=tests/image
 
@@ -40,10 +41,17 @@ bench: sync  ## measure; bench/README.md tells how to read the figures
 	$(RUN) python bench/normalise.py
 	$(RUN) python bench/hits.py
 	$(RUN) python bench/stampede.py
+	$(RUN) python bench/auth.py
 	$(RUN) python bench/bad_days.py
+
+sbom: sync  ## write sbom.json, what is shipped, as CycloneDX
+	$(UV) export --frozen --no-dev --no-emit-project --format cyclonedx1.5 -o sbom.json --quiet
 
 chaos: sync  ## a full minute of every fault in turn between load and the sandbox
 	$(RUN) pytest -s tests/test_chaos.py --chaos-seconds 60
+
+fuzz: sync  ## a million mutated requests: no 500, no byte outside of the caller's scope
+	$(RUN) pytest --no-cov tests/test_leaks.py -k fuzz --fuzz-requests 1000000
 
 image: sync  ## build the image, run it hardened, check its promises; needs root and podman
 	$(RUN) pytest tests/image

@@ -1,12 +1,15 @@
-"""The command line: serve, openapi, check."""
+"""The command line: serve, openapi, check, new-key."""
 
 import argparse
 import asyncio
 import json
+import resource
+import secrets
 import signal
 import socket
+import ssl
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack, aclosing
 from types import FrameType
 
@@ -15,10 +18,12 @@ import uvicorn
 from typing_extensions import override
 
 from app import __version__, settings
+from app.api import keys
 from app.api.health import Readiness
 from app.errors import ServiceError, UpstreamAuthFailedError
 from app.main import SYSTEM_CLOCK, create_app, create_platforms
 from app.platform.client import PlatformClient
+from app.server import Bounds, bounded, descriptors
 from app.settings import AccountSettings, Settings, SettingsError
 from app.telemetry.logging import configure_logging
 
@@ -29,9 +34,11 @@ _NO_ACCOUNT = (
     "__CLIENT_SECRET, or serve invented data with `taskgate serve --sandbox`."
 )
 _NO_CONSUMER = (
-    "TASKGATE_AUTH is `required` and no consumer is configured: set TASKGATE_AUTH=off to answer "
-    "everyone who can reach the port."
+    "TASKGATE_AUTH is `required` and no consumer is configured: make one with `taskgate new-key "
+    "NAME`, or set TASKGATE_AUTH=off to answer everyone who can reach the port."
 )
+# Forward secrecy and authenticated encryption alone; TLS 1.3 has nothing else.
+_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 
 class Server(uvicorn.Server):
@@ -49,7 +56,8 @@ class Server(uvicorn.Server):
     def url(self) -> str:
         """Where it listens."""
         host, port = self.listener.getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "https" if self.config.is_ssl else "http"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -110,7 +118,17 @@ def _parser(run: Run) -> argparse.ArgumentParser:
     openapi.set_defaults(command=_openapi)
     check = commands.add_parser("check", help="log in to each account and read one task")
     check.set_defaults(command=_check)
+    new_key = commands.add_parser("new-key", help="make a consumer's key and show it once")
+    new_key.add_argument("name", metavar="NAME", type=_consumer)
+    new_key.set_defaults(command=_new_key)
     return parser
+
+
+def _consumer(text: str) -> str:
+    try:
+        return settings.consumer_name(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from None
 
 
 def _port(text: str) -> int:
@@ -127,7 +145,8 @@ def _serve(arguments: argparse.Namespace, run: Run) -> int:
     with ExitStack() as stack:
         if arguments.sandbox:
             configured = _with_sandbox(configured, stack)
-        _refuse_unservable(configured)
+        if not configured.accounts:
+            raise SettingsError(_NO_ACCOUNT)
         configure_logging(fmt=configured.log_format, level=configured.log_level)
         log = structlog.get_logger()
         for name, meant in settings.strangers().items():
@@ -135,28 +154,60 @@ def _serve(arguments: argparse.Namespace, run: Run) -> int:
         if arguments.sandbox:
             url = configured.accounts["sandbox"].url
             log.warning("sandbox_serving", detail="all data is invented", url=url)
+        app = create_app(configured, sandbox=arguments.sandbox)
+        if configured.auth == "required" and not app.state.roster.current().by_name:
+            raise SettingsError(_NO_CONSUMER)
         try:
             listener = stack.enter_context(_listen(configured.host, configured.port))
         except OSError as exc:
             print(f"taskgate: can't listen: {exc.strerror}", file=sys.stderr)
             return 1
-        app = create_app(configured, sandbox=arguments.sandbox)
-        config = uvicorn.Config(
-            app,
-            loop="uvloop",
-            http="httptools",
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            # Its lines of less weight repeat ours.
-            log_level="error" if configured.log_level == "error" else "warning",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=DRAIN_S,
-        )
+        config = _server_config(configured, app, app.state.metrics.access.connection_cut)
         run(Server(config, listener, app.state.readiness))
     return 0
+
+
+def _server_config(
+    configured: Settings, app: Callable[..., Awaitable[None]], cut: Callable[[str], None]
+) -> uvicorn.Config:
+    """Return how to serve `app`; `cut` hears why connections are ended.
+
+    Raises:
+        SettingsError: the certificate, its key or the client's authority can't be used.
+    """
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http=bounded(cut=cut, fresh_id=lambda: secrets.token_hex(8), bounds=_bounds()),
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        # Its lines of less weight repeat ours.
+        log_level="error" if configured.log_level == "error" else "warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=DRAIN_S,
+        ssl_certfile=configured.tls_cert,
+        ssl_keyfile=configured.tls_key,
+        ssl_ca_certs=None if configured.tls_client_ca is None else str(configured.tls_client_ca),
+        ssl_cert_reqs=ssl.CERT_NONE if configured.tls_client_ca is None else ssl.CERT_REQUIRED,
+        ssl_ciphers=_CIPHERS,
+    )
+    try:
+        config.load()
+    except OSError as exc:  # what `ssl` raises is one, too
+        raise SettingsError(
+            f"TASKGATE_TLS_CERT, _KEY or _CLIENT_CA can't be used: {type(exc).__name__}"
+        ) from None
+    return config
+
+
+def _bounds() -> Bounds:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit, bounds = descriptors(soft, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    return bounds
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -188,11 +239,13 @@ def _with_sandbox(configured: Settings, stack: ExitStack) -> Settings:
     return configured.model_copy(update=changes)
 
 
-def _refuse_unservable(configured: Settings) -> None:
-    if not configured.accounts:
-        raise SettingsError(_NO_ACCOUNT)
-    if configured.auth == "required":
-        raise SettingsError(_NO_CONSUMER)
+def _new_key(arguments: argparse.Namespace) -> int:
+    key = keys.make_key(secrets.token_bytes(keys.SECRET_BYTES))
+    name, digest = arguments.name, keys.digest(key)
+    print(f"key, shown this once: {key}")
+    print(f"variable: TASKGATE_CONSUMERS__{name.upper()}__KEY_SHA256={digest}")
+    print(f'or in TASKGATE_CONSUMERS_FILE, below [consumers.{name}]: key_sha256 = "{digest}"')
+    return 0
 
 
 def _openapi(_: argparse.Namespace) -> int:

@@ -9,6 +9,8 @@ ServiceError
 │   ├── TooManyIdsError              400
 │   ├── CursorMalformedError         400
 │   ├── CursorMismatchError          400
+│   ├── UnauthenticatedError         401
+│   ├── ScopeDeniedError             403
 │   ├── TaskNotFoundError            404
 │   ├── ActivityNotFoundError        404
 │   ├── AccountNotFoundError         404
@@ -16,7 +18,10 @@ ServiceError
 │   ├── MethodNotAllowedError        405
 │   ├── NotAcceptableError           406
 │   ├── AmbiguousIdError             409
-│   └── UriTooLongError              414
+│   ├── ContentTooLargeError         413
+│   ├── UriTooLongError              414
+│   ├── RateLimitedError             429
+│   └── HeadersTooLargeError         431
 ├── UpstreamError                    the platform's trouble
 │   ├── UpstreamFailedError          502
 │   ├── UpstreamInvalidResponseError 502
@@ -138,6 +143,23 @@ class CursorMismatchError(RequestError):
     slug, status, title = "cursor-mismatch", 400, "Cursor of another query"
 
 
+class UnauthenticatedError(RequestError):
+    """No key or token was sent, or it is not valid (any more); `WWW-Authenticate` says which."""
+
+    slug, status, title = "unauthenticated", 401, "Unauthenticated"
+
+    def __init__(self, detail: str, *, refused: bool = False) -> None:
+        """`refused` says that credentials were sent."""
+        super().__init__(detail)
+        self.refused = refused
+
+
+class ScopeDeniedError(RequestError):
+    """An account or a tenant is outside of what you may see, or the route is for admins only."""
+
+    slug, status, title = "scope-denied", 403, "Outside of your scope"
+
+
 class TaskNotFoundError(RequestError):
     """No task has this id in any account that you may see."""
 
@@ -187,10 +209,32 @@ class AmbiguousIdError(RequestError):
     nature: ClassVar[Nature] = "answer"
 
 
+class ContentTooLargeError(RequestError):
+    """The body of the request is over 64 KiB."""
+
+    slug, status, title = "content-too-large", 413, "Content too large"
+
+
 class UriTooLongError(RequestError):
     """The request target is longer than 8 KiB; ask for less at once."""
 
     slug, status, title = "uri-too-long", 414, "URI too long"
+
+
+class RateLimitedError(RequestError):
+    """You ask more often than your rate allows; `Retry-After` says when to ask again."""
+
+    slug, status, title = "rate-limited", 429, "Too many requests"
+
+    def __init__(self, detail: str, *, retry_after_s: float = 1) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
+class HeadersTooLargeError(RequestError):
+    """The request has more than 100 header fields, or they are over 32 KiB together."""
+
+    slug, status, title = "headers-too-large", 431, "Headers too large"
 
 
 class UpstreamError(ServiceError):
@@ -201,6 +245,7 @@ class UpstreamFailedError(UpstreamError):
     """The platform answered with an error, also when asked again, or refused what we asked."""
 
     slug, status, title = "upstream-error", 502, "The platform failed"
+    refused = False  # True when only this one question was refused: the account is well
 
 
 class UpstreamInvalidResponseError(UpstreamError):

@@ -2,8 +2,11 @@
 
 ::
 
-    request ─ RequestId ─ RequestLine ─ ErrorNet ─ TargetLimit ─ HeadAsGet        app.api.middleware
-      └ LeaveWithCaller                                                      app.api.leaving
+    request ─ proxies ─ SecurityHeaders ─ Cors                                    app.api.edge
+      └ RequestId ─ RequestLine ─ ErrorNet ─ TargetLimit ─ HeadAsGet              app.api.middleware
+      └ Hosts ─ FullHouse ─ BodyLimit                                             app.api.edge
+      └ Authentication → Caller                                                   app.api.consumers
+      └ LeaveWithCaller                                                           app.api.leaving
       └ route → parse → TaskQuery                                            app.api, app.domain
           └ TaskService → Cache ── kept ─────────────────────────────────┐   app.service, app.cache
                             └ one detached flight per key                │
@@ -25,11 +28,13 @@ from urllib.parse import urlsplit
 import httpx
 import structlog
 from fastapi import FastAPI
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app import __version__
 from app.api import (
     accounts,
     activities,
+    admin,
     docs,
     document,
     health,
@@ -38,9 +43,14 @@ from app.api import (
     problems,
     tasks,
 )
+from app.api.consumers import Authentication, Everybody, Guard
+from app.api.edge import BodyLimit, Cors, FullHouse, Hosts, SecurityHeaders
 from app.api.freshness import Renderer
 from app.api.health import Readiness
+from app.api.jwt import FetchError, TokenVerifier
 from app.api.leaving import LeaveWithCaller
+from app.api.limits import FailureLimiter, Limiter
+from app.api.roster import Roster
 from app.cache.answers import Clocks
 from app.cache.cache import Cache
 from app.domain.cursor import CursorCodec
@@ -60,14 +70,17 @@ from app.platform.events import (
     UpstreamCalled,
 )
 from app.platform.fair import Share
+from app.platform.issuer import IssuerDocuments
 from app.platform.stack import Bounds
 from app.service.accounts import AccountBook
+from app.service.admin import Admin
 from app.service.asking import ASKING
 from app.service.codings import Codings
 from app.service.encode import Answer
 from app.service.fanout import Fanout
 from app.service.items import House, ItemService, Lifetimes
 from app.service.nouns import ACTIVITIES
+from app.service.scope import ANYBODY
 from app.service.tasks import TaskService
 from app.settings import Settings, UpstreamSettings
 from app.telemetry import calls
@@ -96,6 +109,9 @@ def create_app(
     """Build the service. `clock` is Unix time, `monotonic` never goes back, both in seconds.
 
     `transport` replaces the network, for tests; `sandbox` says that the data is made up.
+
+    Raises:
+        SettingsError: the consumers' file is wrong.
     """
     cache = Cache[Answer](
         max_bytes=settings.cache.max_bytes,
@@ -123,7 +139,13 @@ def create_app(
     book = AccountBook(hosts, sandbox=sandbox)
     house = House(
         accounts=tuple(sorted(settings.accounts)),
-        fanout=Fanout(platforms, book, deadline_s=settings.upstream.answer_deadline_s, clock=clock),
+        fanout=Fanout(
+            platforms,
+            book,
+            deadline_s=settings.upstream.answer_deadline_s,
+            clock=clock,
+            monotonic=monotonic,
+        ),
         cache=cache,
         cursors=CursorCodec(_cursor_key(settings)),
         lifetimes=Lifetimes(
@@ -133,12 +155,14 @@ def create_app(
         ),
         scan_pages_max=settings.upstream.scan_pages_max,
         clock=clock,
+        monotonic=monotonic,
         tenants=KnownTenants(),
     )
     readiness = Readiness(
         degraded=lambda: book.degraded,
         overloaded=lambda: all(each.overloaded for each in platforms.values()) and bool(platforms),
     )
+    issuer = IssuerDocuments(failed=FetchError, transport=transport)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -146,6 +170,7 @@ def create_app(
             for platform in platforms.values():
                 stack.push_async_callback(platform.aclose)
             stack.push_async_callback(cache.aclose)
+            stack.push_async_callback(issuer.aclose)
             readiness.started = True
             yield
             readiness.draining = True
@@ -160,25 +185,77 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.readiness = readiness
+    app.state.metrics = metrics
     renderer = Renderer(
         codings=Codings(cache),
         deadline_s=settings.upstream.answer_deadline_s,
         monotonic=monotonic,
     )
-    app.include_router(tasks.router(TaskService(house), renderer))
-    app.include_router(activities.router(ItemService(ACTIVITIES, house), renderer))
+    task_service, activity_service = TaskService(house), ItemService(ACTIVITIES, house)
+    app.include_router(tasks.router(task_service, renderer))
+    app.include_router(activities.router(activity_service, renderer))
     app.include_router(accounts.router(book))
+    app.include_router(admin.router(Admin(house), task_service, activity_service))
     app.include_router(health.router(readiness=readiness, registry=metrics.registry))
     app.include_router(problem_pages.router())
     document.install(app)
     if settings.docs == "on":
         app.include_router(docs.router(app, sandbox=sandbox))
     problems.install(app)
+    # Starlette puts each middleware outside those added before it.
     app.add_middleware(LeaveWithCaller)
+    _ask_who(app, settings, metrics, issuer, clock=clock, monotonic=monotonic)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(FullHouse)
+    if settings.allowed_hosts:
+        app.add_middleware(Hosts, hosts=settings.allowed_hosts)
     middleware.install(
         app, metrics=metrics, monotonic=monotonic, fresh_id=lambda: secrets.token_hex(8)
     )
+    if settings.cors_origins:
+        app.add_middleware(Cors, origins=settings.cors_origins)
+    app.add_middleware(SecurityHeaders)
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
     return app
+
+
+def _ask_who(
+    app: FastAPI,
+    settings: Settings,
+    metrics: Metrics,
+    issuer: IssuerDocuments,
+    *,
+    clock: Clock,
+    monotonic: Clock,
+) -> None:
+    """Put the door into `app`: everybody is somebody from here on."""
+    if settings.auth == "off":
+        app.add_middleware(Everybody, consumer=ANYBODY)
+        return
+    roster = Roster(
+        settings,
+        salt=secrets.token_bytes(32),
+        monotonic=monotonic,
+        reloaded=metrics.access.file_read,
+    )
+    app.state.roster = roster
+    tokens = None
+    if settings.oidc is not None:
+        tokens = TokenVerifier(
+            settings.oidc,
+            fetch=issuer.fetch,
+            clock=clock,
+            monotonic=monotonic,
+            fetched=metrics.access.keys_fetched,
+        )
+    app.add_middleware(
+        Authentication,
+        guard=Guard(roster, tokens),
+        limiter=Limiter(monotonic=monotonic, limited=metrics.access.limited),
+        failures=FailureLimiter(monotonic=monotonic),
+        refused=metrics.access.unauthenticated,
+    )
 
 
 def create_platforms(

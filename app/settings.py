@@ -3,10 +3,10 @@
 import os
 import re
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnparsableError
 
 PREFIX = "TASKGATE_"
@@ -30,6 +30,11 @@ _ALIAS = re.compile(r"[a-z0-9-]{1,32}")
 _URL = re.compile(
     r"(https?)://([\w.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?/*", re.ASCII | re.IGNORECASE
 )
+_CONSUMER = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_CONSUMER_RATE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)/s", re.ASCII)
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", re.ASCII)
+_HOST = re.compile(r"[a-z0-9.-]+|\[[0-9a-f:]+\]", re.ASCII)
 _PORT_MAX = 65_535
 _RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)(?:/s)?", re.ASCII)
 _PROXY = re.compile(r"https?://(?:[^\s/@]+@)?([\w.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?/?", re.ASCII)
@@ -137,6 +142,97 @@ def _secret(name: str, value: SecretStr | None, path: Path | None) -> str:
     return secret
 
 
+def _listed(value: Any) -> Any:
+    """Read a comma-separated list; what is empty is refused, for it might be meant as "none"."""
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split(",")]
+    if value is not None and (not value or not all(value)):
+        raise ValueError("has an empty part; leave the variable out for its default")
+    return value
+
+
+Listed = Annotated[tuple[str, ...] | None, NoDecode, BeforeValidator(_listed)]
+
+
+def _each(check: Callable[[str], str]) -> AfterValidator:
+    """Apply `check` to every part of a list."""
+    return AfterValidator(
+        lambda parts: None if parts is None else tuple(check(part) for part in parts)
+    )
+
+
+def _fully(pattern: re.Pattern[str], allowed: str) -> Callable[[str], str]:
+    """Return a check for the whole of a text in lower case; the value is never repeated."""
+
+    def check(text: str) -> str:
+        if not pattern.fullmatch(text.lower()):
+            raise ValueError(allowed)
+        return text.lower()
+
+    return check
+
+
+def _tenant(text: str) -> str:
+    if text.isascii() and text.isdecimal():
+        return text
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise ValueError("a tenant is a number or a UUID") from None
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ip_network(text))
+    except ValueError:
+        raise ValueError("must be addresses or networks such as 10.0.0.0/8") from None
+
+
+def _rate(text: str) -> str:
+    match = _CONSUMER_RATE.fullmatch(text)
+    if match is None or not float(match[1]):
+        raise ValueError("must be a number a second, such as 50/s")
+    return text
+
+
+class ConsumerSettings(_Section):
+    """One who may ask: by which keys, for what, how often; contract section 7."""
+
+    key_sha256: Annotated[
+        Listed, _each(_fully(_SHA256, "must be the SHA-256 of a key, 64 hexadecimal digits"))
+    ] = None
+    accounts: Annotated[Listed, _each(_fully(_ALIAS, "an alias is [a-z0-9-]{1,32}"))] = None
+    tenants: Annotated[Listed, _each(_tenant)] = None
+    rate: Annotated[str, AfterValidator(_rate)] = "50/s"
+    admin: bool = False
+
+    @property
+    def per_second(self) -> float:
+        """The rate as a number."""
+        return float(self.rate.removesuffix("/s"))
+
+
+consumer_name = _fully(_CONSUMER, "a consumer is [a-z0-9][a-z0-9_-]{0,63}, in any case here")
+ConsumerName = Annotated[str, AfterValidator(consumer_name)]
+
+
+def _issuer(text: str) -> str:
+    scheme, _, rest = text.partition("://")
+    host = rest.partition("/")[0].rpartition(":")[0] or rest.partition("/")[0]
+    secure = scheme == "https" or (scheme == "http" and is_loopback(host.strip("[]")))
+    if not secure or not rest or set(rest) & set("?#@ "):
+        raise ValueError("must be an https URL, exactly as the issuer writes it in `iss`")
+    return text
+
+
+class OidcSettings(_Section):
+    """Whose tokens are believed beside keys."""
+
+    issuer: Annotated[str, AfterValidator(_issuer)]
+    audience: Annotated[str, Field(min_length=1)]
+    consumer_claim: Annotated[str, Field(min_length=1)] = "azp"
+
+
 @lru_cache(maxsize=64)
 def _content(path: Path, version: tuple[int, ...]) -> str:
     """Return a file's text; another `version` (time, size, inode) reads it again."""
@@ -222,8 +318,21 @@ class Settings(BaseSettings):
         BeforeValidator(_no_alias_twice),
     ] = Field(default_factory=dict)
     auth: Literal["required", "off"] = "required"
+    consumers: Mapping[ConsumerName, ConsumerSettings] = Field(default_factory=dict)
+    consumers_file: Path | None = None
+    oidc: OidcSettings | None = None
     cache: CacheSettings = CacheSettings()
     upstream: UpstreamSettings = UpstreamSettings()
+    cors_origins: Annotated[
+        Listed, _each(_fully(_ORIGIN, "must be exact origins such as https://app.example.com"))
+    ] = None
+    trusted_proxies: Annotated[Listed, _each(_network)] = None
+    allowed_hosts: Annotated[Listed, _each(_fully(_HOST, "must be host names without a port"))] = (
+        None
+    )
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
     cursor_secret: SecretStr | None = None
     cursor_secret_file: Path | None = None
     log_format: Literal["auto", "json", "console"] = "auto"
@@ -235,6 +344,14 @@ class Settings(BaseSettings):
         if self.cursor_secret is not None and self.cursor_secret_file is not None:
             raise _VariableError("CURSOR_SECRET and …_FILE exclude each other")
         self.cursor_key()
+        return self
+
+    @model_validator(mode="after")
+    def _whole_tls(self) -> "Settings":
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise _VariableError("TLS_CERT and TLS_KEY need each other")
+        if self.tls_client_ca is not None and self.tls_cert is None:
+            raise _VariableError("TLS_CLIENT_CA needs TLS_CERT and TLS_KEY")
         return self
 
     def cursor_key(self) -> bytes | None:

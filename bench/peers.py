@@ -80,7 +80,7 @@ def origin(*, delay_s: float = 0, status: int = 200) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def taskgate(origin_port: int) -> Iterator[str]:
+def taskgate(origin_port: int, **changes: str) -> Iterator[str]:
     port = free_port()
     executable = str(Path(sys.executable).parent / "taskgate")
     settings = {
@@ -91,6 +91,7 @@ def taskgate(origin_port: int) -> Iterator[str]:
         "TASKGATE_ACCOUNTS__BENCH__URL": f"http://127.0.0.1:{origin_port}",
         "TASKGATE_ACCOUNTS__BENCH__CLIENT_ID": "bench",
         "TASKGATE_ACCOUNTS__BENCH__CLIENT_SECRET": "bench",
+        **changes,
     }
     with running([executable, "serve"], port, core=SERVER_CORE, **settings):
         yield f"http://127.0.0.1:{port}"

@@ -71,6 +71,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="what a minute of chaos is pressed into; 60 is its true length",
     )
     parser.addoption(
+        "--fuzz-requests",
+        type=int,
+        default=1_000,
+        help="how many mutated requests tests/test_leaks.py makes",
+    )
+    parser.addoption(
         "--rewrite-expected",
         action="store_true",
         help="write the expected answers in tests/data/expected/ anew instead of comparing",

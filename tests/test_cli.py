@@ -16,9 +16,12 @@ from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
 from app.api.health import Readiness
+from app.api.keys import digest, is_key
 from app.cli import Server, main, until_told
 from app.sandbox.app import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, create_sandbox
 from app.sandbox.server import SandboxServer
+from app.settings import load
+from tests.support.consumers import key_of
 
 Capture = pytest.CaptureFixture[str]
 CANARY = "canary-7f3a"
@@ -88,6 +91,70 @@ def test_no_consumer(capsys: Capture, account: pytest.MonkeyPatch) -> None:
 
     assert main(["serve"], run=refused) == 2
     assert "TASKGATE_AUTH=off" in capsys.readouterr().err
+
+
+@pytest.fixture
+def bi(account: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Configure an account and the consumer `bi`."""
+    account.setenv("TASKGATE_CONSUMERS__BI__KEY_SHA256", digest(key_of("bi")))
+    return account
+
+
+def test_consumer(bi: pytest.MonkeyPatch) -> None:
+    """With an account and a consumer it serves; nothing else has to be said."""
+    del bi
+    served = Served()
+
+    assert main(["serve", "--port", "0"], run=served) == 0
+    assert served.urls[0].startswith("http://")
+
+
+@pytest.mark.parametrize("text", ["", "[consumers]"], ids=["broken", "nobody"])
+def test_consumers_file(
+    capsys: Capture, account: pytest.MonkeyPatch, tmp_path: Path, text: str
+) -> None:
+    """A consumers' file that lets in nobody stops the start with a sentence."""
+    (tmp_path / "consumers.toml").write_text(text)
+    account.setenv("TASKGATE_CONSUMERS_FILE", str(tmp_path / "consumers.toml"))
+
+    assert main(["serve", "--port", "0"], run=refused) == 2
+    assert "TASKGATE_" in capsys.readouterr().err
+
+
+def test_tls(capsys: Capture, bi: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A certificate that can't be used stops the start, without a word of its content."""
+    for name in ("CERT", "KEY", "CLIENT_CA"):
+        path = tmp_path / name
+        path.write_text(CANARY)
+        bi.setenv(f"TASKGATE_TLS_{name}", str(path))
+
+    assert main(["serve", "--port", "0"], run=refused) == 2
+    told = capsys.readouterr().err
+    assert told == "taskgate: TASKGATE_TLS_CERT, _KEY or _CLIENT_CA can't be used: SSLError\n"
+
+
+def test_new_key(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new key is shown once, with the line that lets it in; two are never the same."""
+    assert main(["new-key", "Shop_1"]) == main(["new-key", "shop_1"]) == 0
+
+    first, line, *_, last = capsys.readouterr().out.splitlines()
+    key = first.rpartition(" ")[2]
+    name, _, value = line.removeprefix("variable: ").partition("=")
+    assert is_key(key)
+    assert (name, value) == ("TASKGATE_CONSUMERS__SHOP_1__KEY_SHA256", digest(key))
+    assert value not in last
+    monkeypatch.setenv(name, value)
+    assert load().consumers["shop_1"].key_sha256 == (value,)
+
+
+@pytest.mark.parametrize("name", ["", "_", "a b", "x" * 65, "a.b"])
+def test_new_key_of_nobody(capsys: Capture, name: str) -> None:
+    """A name that could not be configured is refused."""
+    with pytest.raises(SystemExit) as caught:
+        main(["new-key", name])
+
+    assert caught.value.code == 2
+    assert "a consumer is [a-z0-9]" in capsys.readouterr().err
 
 
 def test_sandbox_keeps_required(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,9 +11,16 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from app import __version__
+from app.api.keys import PATTERN
 from app.cli import DRAIN_S
 from app.errors import ServiceError
-from app.settings import PREFIX, AccountSettings, Settings
+from app.settings import (
+    PREFIX,
+    AccountSettings,
+    ConsumerSettings,
+    OidcSettings,
+    Settings,
+)
 from app.telemetry.metrics import Metrics
 
 HOUSE = Path(__file__).parent.parent
@@ -46,6 +53,10 @@ def variables() -> Iterator[tuple[str, FieldInfo]]:
         variable = PREFIX + name.upper()
         if name == "accounts":
             yield from below(f"{variable}__<ALIAS>", AccountSettings)
+        elif name == "consumers":
+            yield from below(f"{variable}__<NAME>", ConsumerSettings)
+        elif name == "oidc":
+            yield from below(variable, OidcSettings)
         elif isinstance(field.default, BaseModel):
             yield from below(variable, type(field.default))
         else:
@@ -171,6 +182,7 @@ def test_variables_exist(page: Path) -> None:
     known |= {variable.split("__")[0] for variable in known}
     named = re.findall(r"TASKGATE_[A-Z0-9_<>-]*[A-Z0-9]", page.read_text(encoding="utf-8"))
     found = {re.sub("ACCOUNTS__[A-Z0-9-]+__", "ACCOUNTS__<ALIAS>__", name) for name in named}
+    found = {re.sub("CONSUMERS__[A-Z0-9-]+__", "CONSUMERS__<NAME>__", name) for name in found}
 
     assert found - known == set()
 
@@ -213,3 +225,24 @@ def test_changelog() -> None:
     assert "**Breaking**" in text.split("\n\n")[1]
     assert releases[0] == "Unreleased"
     assert f"To be {__version__}" in text or __version__ in releases
+
+
+def test_threat_model() -> None:
+    """Each row of the threat model names tests, and every test that it names exists."""
+    page = HOUSE / "docs/threat-model.md"
+    rows = [row[3] for row in table(page, "Threat")]
+    named = [re.findall(r"`(tests/\S+\.py)::(\w+)`", row) for row in rows]
+    missing = [
+        f"{path}::{test}"
+        for tests in named
+        for path, test in tests
+        if f"def {test}(" not in (HOUSE / path).read_text(encoding="utf-8")
+    ]
+
+    assert all(named)
+    assert missing == []
+
+
+def test_key_pattern() -> None:
+    """The page tells scanners the pattern that keys really have."""
+    assert f"\\b{PATTERN}\\b" in (HOUSE / "SECURITY.md").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ import pytest
 HOUSE = Path(__file__).parent.parent
 
 ROOMS = frozenset({
-    "api", "cache", "cli", "domain", "errors", "main", "platform", "sandbox", "service",
+    "api", "cache", "cli", "domain", "errors", "main", "platform", "sandbox", "server", "service",
     "settings", "telemetry",
 })  # fmt: skip
 
@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "main": ROOMS - {"cli"},
     "platform": frozenset({"domain", "errors"}),
     "sandbox": frozenset(),
+    "server": frozenset({"api", "errors"}),
     "service": frozenset({"cache", "domain", "errors"}),
     "settings": frozenset({"errors"}),
     "telemetry": frozenset({"errors"}),
@@ -34,11 +35,12 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 KNOWN_TO: dict[str, frozenset[str]] = {
     "cachetools": frozenset({"cache"}),
     "fastapi": frozenset({"api", "main"}),
+    "joserfc": frozenset({"api"}),
     "httpx": frozenset({"platform", "main", "cli"}),
     "prometheus_client": frozenset({"telemetry", "api", "main"}),
     "pydantic_settings": frozenset({"settings"}),
     "starlette": frozenset({"api", "main", "sandbox"}),
-    "uvicorn": frozenset({"main", "cli", "sandbox"}),
+    "uvicorn": frozenset({"main", "cli", "sandbox", "server"}),
 }
 
 READS_ENVIRONMENT = frozenset({"settings"})

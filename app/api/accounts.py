@@ -18,19 +18,19 @@ def router(book: AccountBook) -> APIRouter:
         response_class=Response,
         responses=document.answers(
             AccountList,
-            description="Every account.",
+            description="The accounts that you may see.",
             failures=[UnknownParameterError],
             kept=False,
         ),
     )
     async def list_accounts(request: Request) -> Response:
-        """List the accounts, with how each fared when it was last asked.
+        """List the accounts that you may see, with how each fared when it was last asked.
 
         Calls nothing upstream, so `status` is `unknown` until somebody asked for tasks.
         """
         refuse_all(request.query_params.multi_items())
         return Response(
-            msgspec.json.encode(book.list()),
+            msgspec.json.encode(book.list(request.state.caller.scope)),
             headers={"Cache-Control": "no-store"},
             media_type="application/json",
         )

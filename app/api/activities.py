@@ -60,8 +60,11 @@ def router(service: ItemService, renderer: Renderer) -> APIRouter:
         Filters, walks and failures are those of tasks; `task` and `parent` find the steps of one
         task or below one step.
         """
+        caller = request.state.caller
         twins, asked = read_list(request)
-        return await renderer.answer(request, lambda how: service.list(asked, how), twins=twins)
+        return await renderer.answer(
+            request, lambda how: service.list(asked, caller, how), twins=twins
+        )
 
     @routes.get(
         "/activities/{id}",
@@ -88,7 +91,10 @@ def router(service: ItemService, renderer: Renderer) -> APIRouter:
 
         An activity may have the id of its task: the two are never mistaken for each other.
         """
+        caller = request.state.caller
         twins, shape = read_shape(request)
-        return await renderer.answer(request, lambda how: service.get(id, shape, how), twins=twins)
+        return await renderer.answer(
+            request, lambda how: service.get(id, shape, caller, how), twins=twins
+        )
 
     return routes

@@ -1,6 +1,5 @@
 """The OpenAPI document: FastAPI's routes, msgspec's schemas, the domain's table of parameters."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from importlib import resources
@@ -19,26 +18,33 @@ from app.domain.parameters import Table
 from app.domain.query import IDS_MAX
 from app.domain.task import Task
 from app.errors import (
+    ContentTooLargeError,
+    HeadersTooLargeError,
     InternalError,
     NotCachedError,
     OverloadedError,
+    RateLimitedError,
     RequestError,
+    ScopeDeniedError,
     ServiceError,
+    UnauthenticatedError,
     UpstreamError,
     UriTooLongError,
 )
 from app.service.accounts import AccountList
+from app.service.admin import Explanation, Purge, Purged
 from app.service.encode import ActivityList, TaskList
 
 _TAGS = (
     {"name": "tasks", "description": "Backups, scans, restores, plan changes: what became of them"},
     {"name": "activities", "description": "The steps of tasks"},
     {"name": "accounts", "description": "Where the tasks come from"},
+    {"name": "admin", "description": "What is kept, and why; for admin consumers alone"},
     {"name": "operation", "description": "Probes and figures; no key is asked for"},
 )
 _KEYS = (
-    "This version does not look at keys yet: it answers everyone who can reach its port. "
-    "A caller that sends its key needs no change when that ends."
+    "An installation with `TASKGATE_AUTH=off`, as the sandbox is unless told otherwise, asks for "
+    "none."
 )
 _SCHEMES = {
     "bearer": {
@@ -59,6 +65,9 @@ _BODIES: tuple[type[msgspec.Struct], ...] = (
     ActivityList,
     Activity,
     AccountList,
+    Explanation,
+    Purge,
+    Purged,
     Problem,
 )
 _REF = "#/components/schemas/{name}"
@@ -116,14 +125,29 @@ def answers(
     return found | _failures([*failures, *_ANYWHERE])
 
 
+def request_body(body: type[msgspec.Struct], *, example: dict[str, Any]) -> dict[str, Any]:
+    """Describe the JSON that a route reads."""
+    content = {"application/json": {"schema": _ref(body), "example": example}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
 def leaves(kind: type[ServiceError]) -> list[type[ServiceError]]:
     """Return the classes below `kind` that have a slug of their own."""
     return [leaf for child in kind.__subclasses__() for leaf in leaves(child)] or [kind]
 
 
 REFUSALS = [kind for kind in leaves(RequestError) if kind.status == HTTPStatus.BAD_REQUEST]
-OUTAGES = [*leaves(UpstreamError), OverloadedError, NotCachedError]
-_ANYWHERE: tuple[type[ServiceError], ...] = (UriTooLongError, InternalError)
+OUTAGES = [*leaves(UpstreamError), NotCachedError]
+_ANYWHERE: tuple[type[ServiceError], ...] = (
+    UnauthenticatedError,
+    ScopeDeniedError,
+    ContentTooLargeError,
+    UriTooLongError,
+    RateLimitedError,
+    HeadersTooLargeError,
+    OverloadedError,
+    InternalError,
+)
 
 
 def install(app: FastAPI) -> None:
@@ -155,8 +179,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
         "examples": specimens.of_problems(leaves(ServiceError)),
         "securitySchemes": _SCHEMES,
     }
-    # An empty requirement means that a key may be left out.
-    document["security"] = [{}, *({name: []} for name in _SCHEMES)]
+    document["security"] = [{name: []} for name in _SCHEMES]
     operations.finish(document, app.routes, anywhere=_failures(_ANYWHERE))
     return document
 
@@ -191,8 +214,7 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
         about = f"{about} When absent: `{_written(default)}`."
     # In the schema: an example beside it would be filled in by *Try it out*, for every parameter.
     if parameter.example:
-        written = schema.get("type") in {"integer", "boolean"}
-        schema["examples"] = [json.loads(parameter.example) if written else parameter.example]
+        schema["examples"] = [_read_as(schema.get("type"), parameter.example)]
     documented: dict[str, Any] = {
         "name": parameter.name,
         "in": "query",
@@ -208,8 +230,13 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     return documented
 
 
+def _read_as(kind: str | None, example: str) -> Any:
+    """Return an example as the JSON value that a schema of this type allows."""
+    return msgspec.json.decode(example) if kind in {"boolean", "integer"} else example
+
+
 def _written(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def _listed(one: str | None) -> str:

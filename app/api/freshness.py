@@ -12,7 +12,7 @@ from app.api.directives import read_wish
 from app.api.negotiation import IDENTITY, choose
 from app.api.problems import render
 from app.service.codings import Codings
-from app.service.encode import Body, Delivery, Wanted
+from app.service.encode import Body, Delivery, Wanted, key_text
 from app.telemetry import calls
 
 VARY = "Accept, Accept-Encoding, Authorization, Origin, X-API-Key"
@@ -63,7 +63,7 @@ class Renderer:
         scope["state"]["cache"] = found.how
         headers = {
             "Age": str(int(found.age_s(now))),
-            "Cache-Status": _cache_status(found, now),
+            "Cache-Status": _cache_status(found, now) + _key(found, scope),
             "Server-Timing": f"cache;desc={found.how};dur={(now - began) * 1000:.3f}",
             "Vary": VARY,
         }
@@ -122,6 +122,13 @@ def _cache_status(found: Delivery, now: float) -> str:
     if found.how == "stale":
         status += f"; {ttl}; detail={'late' if found.late else 'stale-if-error'}"
     return status
+
+
+def _key(found: Delivery, scope: Scope) -> str:
+    """Name the key, for admins alone: it tells nothing, but it can be compared."""
+    if not scope["state"]["caller"].consumer.admin:
+        return ""
+    return f'; key="{key_text(found.key)}"'
 
 
 def _is_known(if_none_match: str, etag: str) -> bool:

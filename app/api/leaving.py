@@ -1,16 +1,19 @@
 """Who leaves waits no longer: a caller's disconnect ends its request, as pure ASGI."""
 
 import asyncio
+from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+_READS: Final = frozenset({"GET", "HEAD"})
+
 
 class LeaveWithCaller:
-    """Cancels a GET whose caller is gone, so that the last one to leave ends a load.
+    """Cancels a GET or HEAD whose caller is gone, so that the last one to leave ends a load.
 
     The watch begins when the request waits for something, and not before: what is kept is answered
-    in one go, and costs a handle that is taken back. GET alone is watched, since nobody else may
-    read the body of another method.
+    in one go, and costs a handle that is taken back. No other method is watched, since nobody may
+    read the body beside the application.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -18,7 +21,7 @@ class LeaveWithCaller:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI scope."""
-        if scope["type"] != "http" or scope["method"] != "GET":
+        if scope["type"] != "http" or scope["method"] not in _READS:
             await self._app(scope, receive, send)
             return
         watch = _Watch(receive)

@@ -109,6 +109,8 @@ class RequestLine:
             "request_id": state["request_id"],
         }
         facts |= {name: state[name] for name in ("upstream_calls", "problem") if name in state}
+        if "caller" in state:
+            facts["consumer"] = state["caller"].consumer.name
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             _log.warning("request_served", **facts)
         else:

@@ -23,6 +23,7 @@ from app.errors import (
     RequestError,
     RouteNotFoundError,
     ServiceError,
+    UnauthenticatedError,
     UpstreamFacts,
 )
 
@@ -79,6 +80,10 @@ def problem_response(
         known["Retry-After"] = str(retry_after_s)
     if isinstance(error, MethodNotAllowedError):
         known["Allow"] = error.allow
+    if isinstance(error, UnauthenticatedError):
+        # RFC 6750 section 3.1: a request without credentials is told of no error.
+        refused = ', error="invalid_token"' if error.refused else ""
+        known["WWW-Authenticate"] = f'Bearer realm="taskgate"{refused}'
     return Response(
         msgspec.json.encode(problem),
         status_code=error.status,

@@ -74,8 +74,11 @@ def router(service: TaskService, renderer: Renderer) -> APIRouter:
         When some accounts fail, the others still answer: `meta.complete` is false and the failed
         account's `problem` says why. When all fail it is an error, never an empty list.
         """
+        caller = request.state.caller
         twins, asked = read_list(request)
-        return await renderer.answer(request, lambda how: service.list(asked, how), twins=twins)
+        return await renderer.answer(
+            request, lambda how: service.list(asked, caller, how), twins=twins
+        )
 
     @routes.get(
         "/tasks/{id}",
@@ -89,8 +92,11 @@ def router(service: TaskService, renderer: Renderer) -> APIRouter:
         A bare id or UUID is looked for in every account; found in two it is 409 `ambiguous-id`
         with the candidates.
         """
+        caller = request.state.caller
         twins, shape = read_shape(request)
-        return await renderer.answer(request, lambda how: service.get(id, shape, how), twins=twins)
+        return await renderer.answer(
+            request, lambda how: service.get(id, shape, caller, how), twins=twins
+        )
 
     @routes.get(
         "/tasks/{id}/activities",
@@ -111,9 +117,10 @@ def router(service: TaskService, renderer: Renderer) -> APIRouter:
         In the tree a step whose parent is not there is a root, so nothing is lost. A page holds a
         thousand steps; a task with more goes on at `page.next`, flat.
         """
+        caller = request.state.caller
         twins, (shape, tree) = read_steps(request)
         return await renderer.answer(
-            request, lambda how: service.activities(id, shape, how, tree=tree), twins=twins
+            request, lambda how: service.activities(id, shape, caller, how, tree=tree), twins=twins
         )
 
     return routes

@@ -61,7 +61,7 @@ class Kept(Generic[V]):
         return self if self.whole else self.behind
 
     def age_s(self, now: float) -> float:
-        """Return the seconds since the load ended."""
+        """Return the seconds since the load began, or since a failure came (RFC 9111 4.2.3)."""
         return max(0.0, now - self.stored_at)
 
     def stale_s(self, now: float) -> float:
@@ -79,7 +79,7 @@ class Kept(Generic[V]):
 
     def revoke(self, now: float) -> "Kept[V]":
         """Return the same answer with its freshness ended at `now`."""
-        return replace(self, fresh_until=min(now, self.fresh_until), revoked=True, behind=None)
+        return replace(self, fresh_until=min(now, self.fresh_until), revoked=True, probe_at=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class Found(Generic[V]):
         return cast("V", self.kept.value)
 
     def age_s(self, now: float) -> float:
-        """Return the seconds since the load ended; `now` is monotonic."""
+        """Return the seconds since the load began; `now` is monotonic."""
         return self.kept.age_s(now)
 
     def ttl_s(self, now: float) -> float:

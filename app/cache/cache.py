@@ -1,14 +1,15 @@
 """The one door: an answer kept, awaited with others, or loaded now, and which of these it was."""
 
 from collections.abc import Awaitable, Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
 
 from app.cache.answers import CacheFigures, Clocks, Explained, Found, Kept, Loaded
-from app.cache.flight import Flights, fresh_copy
+from app.cache.flight import Flights, everybody, fresh_copy
 from app.cache.freshness import USUAL, Freshness, Verdict, judge, may_stand_in
 from app.cache.store import Store
-from app.errors import NotCachedError, ServiceError, UpstreamTimeoutError
+from app.errors import NotCachedError, RateLimitedError, ServiceError, UpstreamTimeoutError
 
 FAILURE_BYTES: Final = 512
 """What a kept failure counts: 433 B measured for an error with a detail of 60 characters."""
@@ -54,14 +55,19 @@ class Cache(Generic[V]):
         key: Hashable,
         load: Callable[[], Awaitable[Loaded[V]]],
         freshness: Freshness = USUAL,
+        admit: Callable[[], None] = everybody,
     ) -> Found[V]:
         """Return the answer to `key` that satisfies `freshness`, from `load` if none is kept.
+
+        `admit` is called in the caller's own context when this very call is about to begin a load.
+        It raises a `RateLimitedError` to prevent it: what may be served old is served then.
 
         `load` runs detached from the caller and for all who ask meanwhile, so it must hold nothing
         that belongs to one request. A `ServiceError` of it is found, not raised: see `unwrap`.
 
         Raises:
             NotCachedError: nothing kept will do, and the caller wants no call.
+            RateLimitedError: `admit` raised it.
             ServiceError: `load` refuses the request (`nature`); not kept.
             UpstreamTimeoutError: the caller's time is over, and nothing old may stand in.
             UpstreamUnavailableError: the cache closes while the caller waits.
@@ -76,9 +82,12 @@ class Cache(Generic[V]):
         verdict = judge(kept, freshness, self._clocks, now)
         if verdict.serve is None:
             # No await since the look: an answer is either kept by now or its flight can be joined.
-            return await self._ask(key, load, freshness, verdict)
+            return await self._ask(key, load, freshness, verdict, admit)
         if verdict.refresh and not freshness.only_if_cached:
-            self._figures.refreshes += self._flights.begin(key, lambda: self._fetch(key, load))
+            with suppress(RateLimitedError):
+                self._figures.refreshes += self._flights.begin(
+                    key, lambda: self._fetch(key, load), admit
+                )
         if now < verdict.serve.fresh_until:
             self._figures.hits += 1
             return Found(verdict.serve, "hit", key=key)
@@ -157,18 +166,24 @@ class Cache(Generic[V]):
         load: Callable[[], Awaitable[Loaded[V]]],
         wish: Freshness,
         verdict: Verdict[V],
+        admit: Callable[[], None],
     ) -> Found[V]:
         if wish.only_if_cached:
             raise NotCachedError("Nothing that is kept will do, and no call was wanted.")
         old, forward = verdict.old, verdict.forward
         soft_s = self._clocks.soft_wait_s if verdict.soft and old is not None else None
+        now = self._monotonic()
+        since = None if wish.max_age_s is None else now - wish.max_age_s
+        if wish.no_cache:
+            since = now - self._clocks.now_s
         waits = [each for each in (wish.wait_s, soft_s) if each is not None]
         try:
             landed, led = await self._flights.join(
                 key,
                 lambda: self._fetch(key, load),
+                admit,
                 keep=not wish.no_store,
-                since=self._monotonic() - self._clocks.now_s if wish.no_cache else None,
+                since=since,
                 wait_s=min(waits, default=None),
             )
         except TimeoutError:
@@ -192,7 +207,7 @@ class Cache(Generic[V]):
         return may_stand_in(old, wish, self._clocks, self._monotonic())
 
     async def _fetch(self, key: Hashable, load: Callable[[], Awaitable[Loaded[V]]]) -> _Landed[V]:
-        clocks = self._clocks
+        clocks, begun = self._clocks, self._monotonic()
         try:
             loaded = await load()
         except ServiceError as error:
@@ -200,18 +215,26 @@ class Cache(Generic[V]):
                 if self._flights.keeps(key):
                     self._store.pop(key)  # what it contradicts is no answer any more
                 raise
-            ttl_s = clocks.failure_ttl_s if error.nature == "outage" else clocks.not_found_ttl_s
+            if error.nature == "outage":
+                # From its end: a time-out would else be over before it spared anyone a call.
+                ttl_s, at = clocks.failure_ttl_s, self._monotonic()
+            else:
+                ttl_s, at = clocks.not_found_ttl_s, begun
             # A copy is kept: the original holds the frames, and with them the bodies, of its call.
-            return self._land(key, self._dated(None, fresh_copy(error), FAILURE_BYTES, ttl_s))
-        kept = self._dated(loaded.value, None, loaded.size_bytes, loaded.ttl_s)
+            return self._land(key, self._dated(None, fresh_copy(error), FAILURE_BYTES, ttl_s, at))
+        kept = self._dated(loaded.value, None, loaded.size_bytes, loaded.ttl_s, begun)
         return self._land(key, replace(kept, whole=loaded.whole))
 
     def _dated(
-        self, value: V | None, error: ServiceError | None, size_bytes: int, ttl_s: float
+        self,
+        value: V | None,
+        error: ServiceError | None,
+        size_bytes: int,
+        ttl_s: float,
+        at: float,
     ) -> Kept[V]:
-        now = self._monotonic()
         spread = 1 - _JITTER + 2 * _JITTER * self._rand()
-        return Kept(value, error, now, now + ttl_s * spread, size_bytes)
+        return Kept(value, error, at, at + ttl_s * spread, size_bytes)
 
     def _land(self, key: Hashable, kept: Kept[V]) -> _Landed[V]:
         """Keep what came, before the last whole answer if it is none itself.
@@ -228,5 +251,11 @@ class Cache(Generic[V]):
         if kept.outage is not None:
             kept = replace(kept, probe_at=kept.stored_at + self._clocks.probe_s)
         lasts = kept.fresh_until > kept.stored_at or kept.behind is not None
-        stored = lasts and self._flights.keeps(key)
-        return _Landed(kept, stored and self._store.put(key, kept, size_bytes=kept.size_bytes))
+        if not (lasts and self._flights.keeps(key)):
+            return _Landed(kept, stored=False)
+        stored = self._store.put(key, kept, size_bytes=kept.size_bytes)
+        if not stored and kept.behind is not None:
+            # The two don't fit together: the good one stays alone, and is what the probe waits for.
+            alone = replace(kept.behind, probe_at=kept.probe_at)
+            self._store.put(key, alone, size_bytes=alone.size_bytes)
+        return _Landed(kept, stored)

@@ -13,6 +13,10 @@ V = TypeVar("V")
 E = TypeVar("E", bound=BaseException)
 
 
+def everybody() -> None:
+    """Let a load begin, whoever asks."""
+
+
 class _Flight(Generic[V]):
     """One load under way: who waits for it, and what shall become of it."""
 
@@ -51,6 +55,7 @@ class Flights(Generic[K, V]):
         self,
         key: K,
         load: Callable[[], Awaitable[V]],
+        admit: Callable[[], None] = everybody,
         *,
         keep: bool = True,
         since: float | None = None,
@@ -60,7 +65,8 @@ class Flights(Generic[K, V]):
 
         Others wait for the same run, so `load` must hold nothing that belongs to one caller. A
         flight that began before `since` is not joined but succeeded by a new one. `keep` is told
-        to the load by `keeps`.
+        to the load by `keeps`. `admit` is called before a new one begins, in the same context, and
+        prevents it by raising.
 
         Raises:
             TimeoutError: `wait_s` seconds were not enough; the flight goes on.
@@ -72,6 +78,8 @@ class Flights(Generic[K, V]):
         joined = self._in_the_air(key)
         if joined is not None and since is not None and joined.began_at < since:
             joined = None
+        if joined is None:
+            admit()
         flight = joined or self._start(key, load)
         flight.waiters += 1  # (1)
         flight.keep = flight.keep or keep
@@ -89,10 +97,16 @@ class Flights(Generic[K, V]):
                 flight.task.cancel()
         return _landed(flight.task), joined is None
 
-    def begin(self, key: K, load: Callable[[], Awaitable[V]]) -> bool:
-        """Start a load that nobody waits for; return False if one is in the air, or at the end."""
+    def begin(
+        self, key: K, load: Callable[[], Awaitable[V]], admit: Callable[[], None] = everybody
+    ) -> bool:
+        """Start a load that nobody waits for; return False if one is in the air, or at the end.
+
+        `admit` is called before it begins and prevents it by raising.
+        """
         if self._closed or self._in_the_air(key) is not None:
             return False
+        admit()
         flight = self._start(key, load)
         flight.owned = flight.keep = True
         return True

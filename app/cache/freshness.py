@@ -63,12 +63,11 @@ def judge(kept: Kept[V] | None, wish: Freshness, clocks: Clocks, now: float) -> 
     if current is not None and is_fresh and wish.accepts_age(current.age_s(now)):
         return Verdict(serve=current)
     old = good if may_stand_in(good, wish, clocks, now) else None
-    if kept.outage is not None:
-        if old is not None and now < kept.probe_at:
-            return Verdict(serve=old)
-        if now < kept.fresh_until:
-            # It has just failed, so asking now would be answered by the same.
-            return Verdict(serve=kept)
+    if old is not None and now < kept.probe_at:
+        return Verdict(serve=old)
+    if kept.outage is not None and now < kept.fresh_until:
+        # It has just failed, so asking now would be answered by the same.
+        return Verdict(serve=kept)
     if good is not None and _may_go_out(good, wish, clocks, now):
         return Verdict(serve=good, refresh=True)
     forward: Forward = "request" if is_fresh else "stale"
@@ -80,7 +79,10 @@ def may_stand_in(good: Kept[V] | None, wish: Freshness, clocks: Clocks, now: flo
     """Say whether `good` is young enough to be served for an origin that fails."""
     limit_s = wish.stale_if_error_s
     limit_s = clocks.stale_if_error_s if limit_s is None else limit_s
-    return good is not None and good.stale_s(now) < limit_s
+    if good is None:
+        return False
+    # Who would be served this old by an origin that lives is served it by one that fails.
+    return good.stale_s(now) < limit_s or _max_stale_allows(good, wish, now)
 
 
 def _may_go_out(good: Kept[V], wish: Freshness, clocks: Clocks, now: float) -> bool:
@@ -88,6 +90,12 @@ def _may_go_out(good: Kept[V], wish: Freshness, clocks: Clocks, now: float) -> b
     if wish.no_cache or good.revoked:
         return False
     if wish.max_stale_s is not None:
-        young = wish.max_age_s is None or good.age_s(now) <= wish.max_age_s
-        return young and good.stale_s(now) <= wish.max_stale_s
+        return _max_stale_allows(good, wish, now)
     return wish.max_age_s is None and good.stale_s(now) < clocks.stale_while_revalidate_s
+
+
+def _max_stale_allows(good: Kept[V], wish: Freshness, now: float) -> bool:
+    if wish.max_stale_s is None or wish.no_cache or good.revoked:
+        return False
+    young = wish.max_age_s is None or good.age_s(now) <= wish.max_age_s
+    return young and good.stale_s(now) <= wish.max_stale_s

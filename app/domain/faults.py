@@ -22,13 +22,21 @@ class Faults:
 
     def settle(self) -> None:
         """Raise what was found: the kind itself when all agree, else `invalid-parameter`."""
-        if not self._found:
-            return
+        if self._found:
+            raise self._error()
+
+    def joined(self, error: RequestError) -> RequestError:
+        """Return `error` with what was found here before its own mistakes."""
+        self._found += [(type(error), fault) for fault in error.faults]
+        del self._found[_FAULTS_MAX:]
+        return self._error()
+
+    def _error(self) -> RequestError:
         kinds = {kind for kind, _ in self._found}
         kind = kinds.pop() if len(kinds) == 1 else InvalidParameterError
         faults = [fault for _, fault in self._found]
         told = "; ".join(_sentence(fault) for fault in faults)
-        raise kind(f"{told}.", faults=faults)
+        return kind(f"{told}.", faults=faults)
 
 
 def _sentence(fault: ParameterFault) -> str:

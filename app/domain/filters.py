@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Protocol, TypeAlias
 
+from app.domain.parts import Tenant
 from app.domain.query import TaskQuery
 from app.domain.reading import Item, Reading
 
@@ -17,6 +18,34 @@ class Tenants(Protocol):
 
     def number_of(self, account: str, uuid: str) -> str | None:
         """Return the tenant's number, None while no item of it was seen."""
+
+    def meet(self, account: str, tenant: Tenant, within: tuple[str, ...]) -> None:
+        """Remember that an item of `tenant` was seen by those who may see what is `within`."""
+
+    def are_met(
+        self, accounts: Iterable[str], asked: Iterable[str], within: tuple[str, ...]
+    ) -> bool:
+        """Say whether each tenant in `asked` has a part that those may see; unknown is no."""
+
+
+def sight(within: tuple[str, ...] | None, tenants: Tenants) -> Keep | None:
+    """Return the check of what may be seen by those who see the subtrees `within`; None for all.
+
+    It fails closed: an item without a readable tenant is invisible, and so is what lies below a
+    UUID whose number no item told yet.
+    """
+    if within is None:
+        return None
+    inside = _of_tenants(within, tenants, exact=False)
+
+    def sees(reading: Reading[Item]) -> bool:
+        tenant = reading.item.tenant
+        if reading.number is None or tenant is None or not inside(reading):
+            return False
+        tenants.meet(reading.item.account, tenant, within)
+        return True
+
+    return sees
 
 
 def local_filters(query: TaskQuery, tenants: Tenants) -> list[Keep]:
@@ -70,6 +99,7 @@ class KnownTenants:
     def __init__(self, most: int = 10_000) -> None:
         self._most = most
         self._numbers: dict[tuple[str, str], str] = {}
+        self._met: dict[tuple[str, tuple[str, ...], str], None] = {}
 
     def learn(self, account: str, uuid: str, number: str) -> None:
         """Remember what an item of the tenant said."""
@@ -80,3 +110,32 @@ class KnownTenants:
     def number_of(self, account: str, uuid: str) -> str | None:
         """Return the tenant's number, None while no item of it was seen."""
         return self._numbers.get((account, uuid))
+
+    def meet(self, account: str, tenant: Tenant, within: tuple[str, ...]) -> None:
+        """Remember that an item of `tenant` was seen by those who may see what is `within`.
+
+        Its ancestors have a visible part then: this one.
+        """
+        if (account, within, tenant.id) in self._met and (
+            tenant.uuid is None or (account, within, tenant.uuid) in self._met
+        ):
+            return
+        if len(self._met) >= self._most:
+            self._met.clear()
+        names = (tenant.id, *tenant.ancestor_ids, *((tenant.uuid,) if tenant.uuid else ()))
+        self._met.update(dict.fromkeys((account, within, name) for name in names))
+
+    def are_met(
+        self, accounts: Iterable[str], asked: Iterable[str], within: tuple[str, ...]
+    ) -> bool:
+        """Say whether each tenant in `asked` has a part that those may see; unknown is no."""
+        return all(
+            name in within or any(self._is_met(account, name, within) for account in accounts)
+            for name in asked
+        )
+
+    def _is_met(self, account: str, name: str, within: tuple[str, ...]) -> bool:
+        if (account, within, name) in self._met:
+            return True
+        number = self.number_of(account, name)
+        return number is not None and (account, within, number) in self._met

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from app.domain.columns import TIMES
-from app.domain.filters import Keep, Tenants, local_filters
+from app.domain.filters import Keep, Tenants, local_filters, sight
 from app.domain.moments import resolve
 from app.domain.pushing import push
 from app.domain.query import ActivityQuery, Position, TaskQuery
@@ -29,9 +29,9 @@ _EPOCH = "gt(1970-01-01T00:00:00Z)"
 class Plan:
     """How one query is answered: `params` go to the platform, the rest is done here.
 
-    `keep` filters what the platform can't; None when its answer is exact. `after_ns` and
-    `before_ns` bound the sort key (included, excluded); the one in the walk's direction is also
-    where reading ends.
+    `keep` filters what the platform can't; None when its answer is exact. `sees` says what the
+    asker may see of it, None for all. `after_ns` and `before_ns` bound the sort key (included,
+    excluded); the one in the walk's direction is also where reading ends.
     """
 
     params: Params
@@ -41,6 +41,12 @@ class Plan:
     after_ns: int | None
     before_ns: int | None
     position: Position | None
+    sees: Keep | None = None
+
+    @property
+    def scans(self) -> bool:
+        """Whether more is read than shown."""
+        return self.keep is not None or self.sees is not None
 
     def place(self, reading: Reading[Item], account: str) -> Position | None:
         """Return where `reading` stands in the walk, or None when it has no sort key."""
@@ -104,6 +110,7 @@ def make_plan(
         after_ns,
         before_ns,
         query.position,
+        sight(query.within, tenants),
     )
 
 

@@ -1,6 +1,7 @@
 """What may be asked of a list: canonical, frozen and hashable, so that it is the cache key."""
 
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Literal, TypeAlias, cast, get_args
 
 import msgspec
@@ -92,7 +93,8 @@ class TaskQuery(
     empty `accounts` means all, `statuses` None means any. `filters` are by our parameter name;
     `~` before a name means contains. `anchor_ns` is the now that ages are counted from in a walk,
     `position` what the walk has passed, and `missed` the accounts that failed on a page before; all
-    three are empty on its first page.
+    three are empty on its first page. `within` are the tenants whose subtrees the asker may see,
+    None for all: it shapes the answer, so it is part of the question, but of no cursor.
     """
 
     accounts: tuple[str, ...] = ()
@@ -110,6 +112,7 @@ class TaskQuery(
     anchor_ns: int | None = None
     position: Position | None = None
     missed: tuple[str, ...] = ()
+    within: tuple[str, ...] | None = None
 
     def agrees(self, other: "TaskQuery", names: Iterable[str]) -> bool:
         """Say whether both ask the same by the parameters of these `names`."""
@@ -143,7 +146,7 @@ _FINISHED = frozenset(status.status for status in FINISHED.values())
 def _asked(query: TaskQuery, name: str) -> object:
     """Return what a query asks by a parameter."""
     if name in _ATTRIBUTES:
-        return tuple(getattr(query, attribute) for attribute in _ATTRIBUTES[name])
+        return attrgetter(*_ATTRIBUTES[name])(query)
     stem, _, bound = name.rpartition("_")
     field = cast("InstantField", f"{stem}_at")
     if field in SORT_FIELDS:
@@ -159,6 +162,6 @@ _ATTRIBUTES = {
     "tenant_scope": ("tenant_exact",),
     "roots_only": ("roots_only",),
     "sort": ("sort", "descending"),
-    "fields": ("shape",),
-    "include": ("shape",),
+    "fields": ("shape.fields",),
+    "include": ("shape.include",),
 }

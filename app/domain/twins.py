@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from app.domain.faults import Faults
 from app.domain.parameter import Parameter
 from app.domain.parameters import Table
 from app.domain.values import ValueFaultError
-from app.errors import InvalidValueError, ParameterFault
+from app.errors import InvalidValueError
 
 SECONDS_MAX = 2**31 - 1
 _SECONDS = re.compile(r"[0-9]{1,10}")
@@ -55,16 +56,14 @@ TWINS = Table(
 
 
 def peel(
-    pairs: Iterable[tuple[str, str]],
+    pairs: Iterable[tuple[str, str]], faults: Faults
 ) -> tuple[Mapping[str, Any], list[tuple[str, str]]]:
     """Return the twins that were given, by name, and the pairs that are left of the question.
 
-    Raises:
-        InvalidValueError: a twin's value is not allowed, or two of them differ.
+    A value that is not allowed, and a second one that differs, are noted in `faults`.
     """
     given: dict[str, Any] = {}
     rest: list[tuple[str, str]] = []
-    faults: list[ParameterFault] = []
     for name, text in pairs:
         twin = TWINS.by_name.get(name)
         if twin is None:
@@ -73,14 +72,8 @@ def peel(
         try:
             value = twin.read(text)
         except ValueFaultError as exc:
-            faults.append(ParameterFault(name, exc.detail, allowed=exc.allowed))
+            faults.add(InvalidValueError, name, exc.detail, allowed=exc.allowed)
             continue
         if given.setdefault(name, value) != value:
-            faults.append(ParameterFault(name, "is given twice", allowed="one value"))
-    if faults:
-        told = "; ".join(f"{fault.parameter}: {fault.detail}" for fault in faults[:_FAULTS_MAX])
-        raise InvalidValueError(f"{told}.", faults=faults[:_FAULTS_MAX])
+            faults.add(InvalidValueError, name, "is given twice", allowed="one value")
     return given, rest
-
-
-_FAULTS_MAX = 20  # as in the question itself: many mistakes must not cost a long answer

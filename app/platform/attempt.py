@@ -19,12 +19,15 @@ DEADLINE_SLACK_S: Final = 0.05
 _WIRE_HEADERS: Final = ("Content-Encoding", "Content-Length", "Transfer-Encoding")
 
 
-def extensions(endpoint: Endpoint, *, deadline: float) -> dict[str, object]:
+def extensions(
+    endpoint: Endpoint, *, deadline: float, read: Callable[[bytes], object] | None = None
+) -> dict[str, object]:
     """Return what our transports need to know of a request; httpx hands it through to them.
 
-    `deadline` is a time on the monotonic clock.
+    `deadline` is a time on the monotonic clock. What `read` makes of a success's body is the
+    response's extension `read`.
     """
-    return {"endpoint": endpoint, "deadline": deadline}
+    return {"endpoint": endpoint, "deadline": deadline, "read": read}
 
 
 class Attempts(httpx.AsyncBaseTransport):
@@ -32,11 +35,12 @@ class Attempts(httpx.AsyncBaseTransport):
 
     Bodies are read here, not in the client, so that a connection is free again before anything
     waits, and so that `Retrying` outside can tell "no answer" (an httpx error) from "half an
-    answer" (ours, never retried).
+    answer" (ours, never retried). What they say is read here too, where nonsense still is a failure
+    of the platform for all who count them.
 
     Raises:
-        UpstreamInvalidResponseError: the body ended early, could not be decompressed, or is longer
-            than `body_max_bytes`.
+        UpstreamInvalidResponseError: the body ended early, could not be decompressed, is longer
+            than `body_max_bytes`, or is nothing that the request's `read` understands.
         httpx.TransportError: no answer came.
     """
 
@@ -60,6 +64,9 @@ class Attempts(httpx.AsyncBaseTransport):
         begun = self._monotonic()
         try:
             response = await self._read(await self._wire.handle_async_request(request))
+            read: Callable[[bytes], object] | None = request.extensions.get("read")
+            if read is not None and response.is_success:
+                response.extensions["read"] = read(response.content)
         except SILENT:
             self._tell(request, "timeout", begun)
             raise
@@ -91,7 +98,10 @@ class Attempts(httpx.AsyncBaseTransport):
         for name in _WIRE_HEADERS:
             headers.pop(name, None)
         return httpx.Response(
-            response.status_code, headers=headers, content=body, extensions=response.extensions
+            response.status_code,
+            headers=headers,
+            content=body,
+            extensions=response.extensions,
         )
 
     def _tell(self, request: httpx.Request, outcome: Outcome, begun: float) -> None:

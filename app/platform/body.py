@@ -5,6 +5,7 @@ import zlib
 import httpx
 
 _GZIP = frozenset({"gzip", "x-gzip"})
+_GZIP_WBITS = zlib.MAX_WBITS | 16
 _PLAIN = frozenset({"", "identity"})
 
 
@@ -26,17 +27,17 @@ async def read_body(response: httpx.Response, *, bytes_max: int) -> bytes:
     coding = response.headers.get("Content-Encoding", "").strip().lower()
     if coding not in _PLAIN | _GZIP:
         raise BodyError("The platform's answer is in a coding that was not asked for.")
-    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16) if coding in _GZIP else None
+    inflater = _Inflater() if coding in _GZIP else None
     parts: list[bytes] = []
     received = size = 0
     async for chunk in _wire(response):
         received += len(chunk)
-        part = chunk if inflater is None else _inflate(inflater, chunk, bytes_max - size + 1)
+        part = chunk if inflater is None else inflater.inflate(chunk, bytes_max - size + 1)
         size += len(part)
         if received > bytes_max or size > bytes_max:
             raise BodyError("The platform's answer is larger than this service reads.")
         parts.append(part)
-    if inflater is not None and received and not inflater.eof:
+    if inflater is not None and received and not inflater.whole:
         raise BodyError("The platform's answer was cut short.")
     return b"".join(parts)
 
@@ -47,8 +48,27 @@ def _wire(response: httpx.Response) -> httpx.AsyncByteStream:
     return response.stream
 
 
-def _inflate(inflater: "zlib._Decompress", chunk: bytes, length_max: int) -> bytes:
-    try:
-        return inflater.decompress(chunk, length_max)
-    except zlib.error as error:
-        raise BodyError("The platform's answer could not be decompressed.") from error
+class _Inflater:
+    """Decompresses gzip, which is one member or several in a row (RFC 1952 section 2.2)."""
+
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(wbits=_GZIP_WBITS)
+
+    @property
+    def whole(self) -> bool:
+        """Whether a member has just ended."""
+        return self._member.eof
+
+    def inflate(self, chunk: bytes, length_max: int) -> bytes:
+        """Return what the next piece holds, cut off at `length_max`, which is at least 1."""
+        parts: list[bytes] = []
+        try:
+            while chunk and length_max > 0:
+                if self._member.eof:
+                    self._member = zlib.decompressobj(wbits=_GZIP_WBITS)
+                parts.append(self._member.decompress(chunk, length_max))
+                length_max -= len(parts[-1])
+                chunk = self._member.unused_data
+        except zlib.error as error:
+            raise BodyError("The platform's answer could not be decompressed.") from error
+        return b"".join(parts)

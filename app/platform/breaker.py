@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from app.errors import UpstreamInvalidResponseError, UpstreamUnavailableError
 from app.platform.attempt import DEADLINE_SLACK_S, outcome_of
-from app.platform.events import BreakerMoved, BreakerState, Listen, Outcome, Part, part_of
+from app.platform.events import BreakerMoved, BreakerState, Endpoint, Listen, Outcome, Part, part_of
 
 # Contract section 7.
 FAILURES_IN_A_ROW: Final = 5
@@ -21,7 +21,8 @@ PROBE_AFTER_S: Final = 5.0
 PROBE_AFTER_MAX_S: Final = 60.0
 # Said to those who come while the probe is under way.
 PROBING_S: Final = 1.0
-_FAILURES: Final = frozenset[Outcome]({"5xx", "invalid", "timeout", "unreachable"})
+_FAILURES: Final = frozenset[Outcome]({"3xx", "5xx", "invalid", "timeout", "unreachable"})
+_LISTS: Final = frozenset[Endpoint]({"tasks", "activities"})
 
 
 class Circuit:
@@ -63,7 +64,7 @@ class Circuit:
         return max(left_s, PROBING_S)
 
     def report(self, era: int, *, failed: bool | None) -> None:
-        """Tell how a call ended; None when nobody waited for its end."""
+        """Tell how a call ended; None when that says nothing."""
         if era != self._era:
             return
         if self._open_until is not None:
@@ -108,8 +109,10 @@ class Breaker(httpx.AsyncBaseTransport):
     The token endpoint and the Task Manager are services of their own and have a circuit each:
     a token endpoint that is down must not stop calls whose token still serves.
 
-    Failures are no answer, a time-out, a 5xx and half an answer. An attempt that the deadline cut
-    off is a time-out; one whose caller left is neither good nor bad.
+    Failures are no answer, a time-out, a 5xx, a redirect, an answer that can't be read, and a
+    refusal of the account: a 401 to a token that has just been replaced, a 403 to a list (one
+    object may be forbidden alone). An attempt that the deadline cut off is a time-out; one whose
+    caller left, or whose token was too old, is neither good nor bad.
 
     Raises:
         UpstreamUnavailableError: the circuit is open; at once, and `Retrying` passes it on.
@@ -148,7 +151,7 @@ class Breaker(httpx.AsyncBaseTransport):
         failed: bool | None = None
         try:
             response = await self._inner.handle_async_request(request)
-            failed = outcome_of(response) in _FAILURES
+            failed = _failed(request, response)
         except (httpx.TransportError, UpstreamInvalidResponseError):
             failed = True
             raise
@@ -163,3 +166,13 @@ class Breaker(httpx.AsyncBaseTransport):
     @override
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+
+def _failed(request: httpx.Request, response: httpx.Response) -> bool | None:
+    endpoint: Endpoint = request.extensions["endpoint"]
+    # Who logs in backs off by itself from a refusal.
+    if endpoint != "token" and response.status_code == httpx.codes.UNAUTHORIZED:
+        return True if request.extensions.get("just_replaced") else None
+    if endpoint in _LISTS and response.status_code == httpx.codes.FORBIDDEN:
+        return True
+    return outcome_of(response) in _FAILURES

@@ -17,6 +17,7 @@ from app.platform.stack import Bounds, Stack
 from app.platform.wire import read_refusal
 
 _ItemT = TypeVar("_ItemT", bound=Item)
+_T = TypeVar("_T")
 
 # No source says which fields a level of detail returns, and the seed's answer without one lacks
 # `progress`, `executor` and `assignCount` (P§7). The contract shows these and `context`, so lists
@@ -127,8 +128,14 @@ class PlatformClient:
         deadline = self._stack.deadline()
         query = [*params, *size]
         for _ in range(self._pages_max):
-            response = await self._get(kind, kind.list, kind.path, query, deadline=deadline)
-            readings, after = kind.read_page(response.content, self._account, self._page_size_max)
+            readings, after = await self._get(
+                kind,
+                kind.list,
+                kind.path,
+                query,
+                deadline=deadline,
+                read=lambda body: kind.read_page(body, self._account, self._page_size_max),
+            )
             if after in seen:
                 raise UpstreamInvalidResponseError(
                     "The platform sent the same cursor twice.", account=self._account
@@ -162,10 +169,14 @@ class PlatformClient:
     async def _one(self, kind: Kind[_ItemT], upstream_id: str) -> Reading[_ItemT]:
         if not (upstream_id.isascii() and upstream_id.isdigit()):
             raise kind.not_found()
-        response = await self._get(
-            kind, kind.one, f"{kind.path}/{upstream_id}", [LOD], deadline=self._stack.deadline()
+        reading = await self._get(
+            kind,
+            kind.one,
+            f"{kind.path}/{upstream_id}",
+            [LOD],
+            deadline=self._stack.deadline(),
+            read=lambda body: kind.read_one(body, self._account),
         )
-        reading = kind.read_one(response.content, self._account)
         self._tell([reading])
         return reading
 
@@ -185,10 +196,12 @@ class PlatformClient:
         params: Sequence[tuple[str, str]],
         *,
         deadline: float,
-    ) -> httpx.Response:
-        response = await self._stack.get(endpoint, path, params, deadline=deadline)
+        read: Callable[[bytes], _T],
+    ) -> _T:
+        response = await self._stack.get(endpoint, path, params, deadline=deadline, read=read)
         if response.is_success:
-            return response
+            found: _T = response.extensions["read"]
+            return found
         if endpoint == kind.one and response.status_code == httpx.codes.NOT_FOUND:
             raise self._not_found(kind, response)
         raise refusal(response, account=self._account, now=self._clock())

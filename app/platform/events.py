@@ -21,8 +21,8 @@ def part_of(endpoint: Endpoint) -> Part:
 class UpstreamCalled:
     """One attempt reached its end; retries and token requests count like any other.
 
-    `seconds` runs from sending to the last byte of the body. An attempt that the deadline cut off
-    is a time-out; one whose caller left has no outcome and is not told.
+    `seconds` runs from sending until the body was there and understood. An attempt that the
+    deadline cut off is a time-out; one whose caller left has no outcome and is not told.
     """
 
     account: str

@@ -34,7 +34,7 @@ RETRY_AFTER_MAX_S: Final = 3600.0
 # Times of httpx that end a wait for a platform that was reached; to connect in vain is no silence.
 SILENT: Final = (httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout)
 # A code and a request id go out to callers: short words pass, texts don't.
-_WORD = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+_WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 # What the token endpoint's words mean to an operator (P§2.5).
@@ -43,6 +43,18 @@ _LOGIN_REFUSED: Final = {
     "access_denied": "The platform denies this client the tenant that its token is narrowed to.",
     "invalid_scope": "The platform denies this client the tenant that its token is narrowed to.",
 }
+
+# All that RFC 6749 (section 5.2) and RFC 8693 let a token endpoint say, and what ours does.
+_LOGIN_CODES: Final = frozenset(
+    {
+        *_LOGIN_REFUSED,
+        "invalid_grant",
+        "invalid_request",
+        "invalid_target",
+        "unauthorized_client",
+        "unsupported_grant_type",
+    }
+)
 
 
 @asynccontextmanager
@@ -91,10 +103,15 @@ def _unreached(error: BaseException) -> str:
     return "The platform could not be reached."
 
 
-def refusal(response: httpx.Response, *, account: str, now: float) -> UpstreamError:
-    """Return our error for an answer of the API that is no success; `now` is Unix seconds."""
+def refusal(
+    response: httpx.Response, *, account: str, now: float, facts: UpstreamFacts | None = None
+) -> UpstreamError:
+    """Return our error for an answer of the API that is no success; `now` is Unix seconds.
+
+    `facts` are what may be told of it, unless all that `facts_of` says.
+    """
     status = response.status_code
-    facts = facts_of(response)
+    facts = facts or facts_of(response)
     wait_s = retry_after_s(response, now)
     match status:
         case 401 | 403:
@@ -124,11 +141,14 @@ def refusal(response: httpx.Response, *, account: str, now: float) -> UpstreamEr
                 upstream=facts,
             )
         case _ if status < httpx.codes.INTERNAL_SERVER_ERROR:
-            return UpstreamFailedError(
+            error = UpstreamFailedError(
                 f"The platform refused what it was asked, with status {status}.",
                 account=account,
                 upstream=facts,
             )
+            # Where nothing is found at all, it is the account's address that is wrong.
+            error.refused = status != httpx.codes.NOT_FOUND
+            return error
     return UpstreamFailedError(
         f"The platform failed with status {status}.", account=account, upstream=facts
     )
@@ -136,10 +156,12 @@ def refusal(response: httpx.Response, *, account: str, now: float) -> UpstreamEr
 
 def token_refusal(response: httpx.Response, *, account: str, now: float) -> UpstreamError:
     """Return our error for an answer of the token endpoint that is no success (P§2.5)."""
-    status = response.status_code
+    status, facts = response.status_code, facts_of(response)
+    if facts.code not in _LOGIN_CODES:
+        # The request held the secret, so what comes back may too.
+        facts = UpstreamFacts(status=status, code=None, request_id=facts.request_id)
     if status in {400, 401, 403}:
         # The request is ours and always the same, so a 400 too speaks of the credentials.
-        facts = facts_of(response)
         return UpstreamAuthFailedError(
             _LOGIN_REFUSED.get(
                 facts.code or "",
@@ -154,9 +176,12 @@ def token_refusal(response: httpx.Response, *, account: str, now: float) -> Upst
             f"The token endpoint of the platform failed with status {status}.",
             retry_after_s=RETRY_AFTER_S if wait_s is None else wait_s,
             account=account,
-            upstream=facts_of(response),
+            upstream=facts,
         )
-    return refusal(response, account=account, now=now)
+    error = refusal(response, account=account, now=now, facts=facts)
+    if isinstance(error, UpstreamFailedError):
+        error.refused = False  # without a token every question fails
+    return error
 
 
 def facts_of(response: httpx.Response) -> UpstreamFacts:

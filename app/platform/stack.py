@@ -7,7 +7,7 @@
         Retrying          at most two attempts more, within a budget
           Obedience         closes the gate, and makes no attempt while it is closed
             Breaker           not at all while the platform keeps failing
-              Attempts          each read to its end, within its bound, and told
+              Attempts          each read to its end, within its bound, understood, and told
                 pool              httpx's, or a fake
 
 Requests for a token travel the same line from `Retrying` on.
@@ -156,9 +156,17 @@ class Stack:
         return self._monotonic() + self._deadline_s
 
     async def get(
-        self, endpoint: Endpoint, path: str, params: Sequence[tuple[str, str]], *, deadline: float
+        self,
+        endpoint: Endpoint,
+        path: str,
+        params: Sequence[tuple[str, str]],
+        *,
+        deadline: float,
+        read: Callable[[bytes], object],
     ) -> httpx.Response:
         """Return the platform's answer, whatever its status, by the deadline.
+
+        What `read` makes of a success is its extension `read`; what that can't read is a failure.
 
         Raises:
             OverloadedError, UpstreamError: there is none.
@@ -172,7 +180,7 @@ class Stack:
                 path,
                 params=list(params),
                 auth=self._auth,
-                extensions=extensions(endpoint, deadline=deadline),
+                extensions=extensions(endpoint, deadline=deadline, read=read),
             )
 
     async def login(self) -> None:

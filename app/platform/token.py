@@ -104,12 +104,16 @@ class Tokens:
             UpstreamError: as `current`.
         """
         if self._held is refused:
-            now = self._monotonic()
-            if now < self._replace_not_before:
+            if self.just_replaced:
                 return refused
-            self._replace_not_before = now + REPLACED_AGAIN_S
+            self._replace_not_before = self._monotonic() + REPLACED_AGAIN_S
             self._held = None
         return await self.current()
+
+    @property
+    def just_replaced(self) -> bool:
+        """Whether a refusal now is not the token's fault: the last one was replaced for one."""
+        return self._monotonic() < self._replace_not_before
 
     def _backs_off(self, failure: UpstreamError) -> bool:
         if isinstance(failure, UpstreamAuthFailedError) and self._endpoint.rotated():
@@ -172,7 +176,11 @@ def _retrieve(renewal: "asyncio.Task[Token]") -> None:
 
 
 class TokenAuth(httpx.Auth):
-    """Puts the token on a request; on a 401 takes a new one and asks once more, then gives up."""
+    """Puts the token on a request; on a 401 takes a new one and asks once more, then gives up.
+
+    The request's extension `just_replaced` tells the breaker whether a 401 is a mere matter of the
+    token's age.
+    """
 
     def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens
@@ -183,9 +191,11 @@ class TokenAuth(httpx.Auth):
     ) -> AsyncGenerator[httpx.Request, httpx.Response]:
         token = await self._tokens.current()
         request.headers["Authorization"] = f"Bearer {token.bearer}"
+        request.extensions["just_replaced"] = self._tokens.just_replaced
         response = yield request
         if response.status_code == httpx.codes.UNAUTHORIZED:
             younger = await self._tokens.instead_of(token)
             if younger is not token:
                 request.headers["Authorization"] = f"Bearer {younger.bearer}"
+                request.extensions["just_replaced"] = True
                 yield request

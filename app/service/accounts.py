@@ -8,6 +8,7 @@ import msgspec
 
 from app.errors import ServiceError
 from app.service.encode import time_text
+from app.service.scope import Scope
 
 AccountStatus = Literal["ok", "degraded", "down", "unknown"]
 
@@ -84,9 +85,9 @@ class AccountBook:
         record.problem = error.slug
         record.failures += 1
 
-    def list(self) -> AccountList:
-        """Return every account, by alias."""
-        return AccountList(tuple(self._accounts()))
+    def list(self, scope: Scope) -> AccountList:
+        """Return the accounts that `scope` may see, by alias."""
+        return AccountList(tuple(each for each in self._accounts() if scope.sees(each.account)))
 
     @property
     def degraded(self) -> bool:

@@ -1,5 +1,6 @@
 """The activities of tasks: put into the tasks of an answer, a call for many tasks at once."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -9,6 +10,7 @@ from typing import Any
 import msgspec
 
 from app.domain.activity import Activity
+from app.domain.filters import Keep
 from app.domain.plan import Params
 from app.domain.task import Task
 from app.errors import ServiceError
@@ -31,11 +33,19 @@ class Attached:
     notes: tuple[str, ...] = ()
 
 
-async def attach(tasks: Sequence[Task], fanout: Fanout, *, pages_max: int) -> Attached:
+async def attach(
+    tasks: Sequence[Task],
+    fanout: Fanout,
+    *,
+    pages_max: int,
+    sees: Keep | None,
+    until: float,
+) -> Attached:
     """Return `tasks` with their `activities`, oldest first, or `null` where they are unknown.
 
-    Accounts are asked at once. Unknown are those of an account that fails, those beyond its first
-    `pages_max` pages, of which a note tells, and those of an unreadable task.
+    Accounts are asked at once, `until` the deadline of the fan-out. Unknown are those of an
+    account that fails, those beyond its first `pages_max` pages, of which a note tells, and those
+    of an unreadable task. What the asker does not see is left out.
     """
     numbers: dict[str, list[str]] = defaultdict(list)
     for task in tasks:
@@ -43,9 +53,9 @@ async def attach(tasks: Sequence[Task], fanout: Fanout, *, pages_max: int) -> At
             numbers[task.account].append(task.upstream_id)
 
     async def read(platform: Platform, account: str) -> dict[str, list[Activity]]:
-        return await _read(platform, account, numbers[account], pages_max=pages_max)
+        return await _read(platform, account, numbers[account], pages_max=pages_max, sees=sees)
 
-    outcomes = await fanout.ask(sorted(numbers), read)
+    outcomes = await fanout.ask(sorted(numbers), read, until=until)
     known: dict[str, list[Activity]] = {}
     for outcome in outcomes:
         known |= outcome.value or {}
@@ -64,23 +74,68 @@ async def attach(tasks: Sequence[Task], fanout: Fanout, *, pages_max: int) -> At
     return Attached(filled, failures, notes)
 
 
+class _Budget:
+    """The pages that the calls for one account may read together."""
+
+    def __init__(self, pages: int) -> None:
+        self._left = pages
+
+    def take(self) -> bool:
+        """Take one page, if there is one left."""
+        self._left -= 1
+        return self._left >= 0
+
+
 async def _read(
-    platform: Platform, account: str, numbers: Sequence[str], *, pages_max: int
+    platform: Platform,
+    account: str,
+    numbers: Sequence[str],
+    *,
+    pages_max: int,
+    sees: Keep | None,
 ) -> dict[str, list[Activity]]:
     """Return the activities by the id of their task, of those tasks for which all were read."""
-    whole: dict[str, list[Activity]] = {}
-    read = 0
-    for start in range(0, len(numbers), _TASKS_PER_CALL):
-        chunk = numbers[start : start + _TASKS_PER_CALL]
-        params = (*(("taskId", number) for number in chunk), *_ORDER)
-        found: dict[str, list[Activity]] = {f"{account}.{number}": [] for number in chunk}
-        async with aclosing(platform.activity_pages(params, limit=PAGE_SIZE)) as pages:
-            async for page in pages:
-                read += 1
-                for reading in page.readings:
+    budget = _Budget(pages_max)
+    try:
+        async with asyncio.TaskGroup() as group:
+            chunks = [
+                group.create_task(
+                    _read_chunk(
+                        platform,
+                        account,
+                        numbers[start : start + _TASKS_PER_CALL],
+                        budget,
+                        sees=sees,
+                    )
+                )
+                for start in range(0, len(numbers), _TASKS_PER_CALL)
+            ]
+    except ExceptionGroup as failed:
+        # One call that fails ends the others, and its failure is the account's.
+        raise failed.exceptions[0] from None
+    return {task: steps for chunk in chunks for task, steps in chunk.result().items()}
+
+
+async def _read_chunk(
+    platform: Platform,
+    account: str,
+    numbers: Sequence[str],
+    budget: _Budget,
+    *,
+    sees: Keep | None,
+) -> dict[str, list[Activity]]:
+    """Return the activities by the id of their task, or nothing when the budget ends first."""
+    if not budget.take():
+        return {}
+    params = (*(("taskId", number) for number in numbers), *_ORDER)
+    found: dict[str, list[Activity]] = {f"{account}.{number}": [] for number in numbers}
+    whole = False
+    async with aclosing(platform.activity_pages(params, limit=PAGE_SIZE)) as pages:
+        async for page in pages:
+            for reading in page.readings:
+                if sees is None or sees(reading):
                     found.setdefault(reading.item.task_id or "", []).append(reading.item)
-                if page.last:
-                    whole |= found
-                if read == pages_max:
-                    return whole
-    return whole
+            whole = page.last
+            if not whole and not budget.take():
+                break
+    return found if whole else {}

@@ -102,11 +102,12 @@ class Body:
 class Answer(Body):
     """A body with its next page; `codings` holds what was made of it so far, by coding.
 
-    `failed` are the accounts whose items are not in it.
+    `failed` are the accounts whose items are not in it; one that is `denied` is nobody's to read.
     """
 
     next: str | None = None
     failed: tuple[str, ...] = ()
+    denied: bool = False
     codings: dict[str, Body] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -125,11 +126,29 @@ USUAL: Final[Wanted] = USUAL_FRESHNESS
 """As fresh as the clocks say."""
 
 
-def encode(body: Any, *, next_path: str | None = None, failed: tuple[str, ...] = ()) -> Answer:
-    """Return the answer that holds `body` as JSON."""
+def encode(
+    body: Any,
+    *,
+    next_path: str | None = None,
+    failed: tuple[str, ...] = (),
+    within: tuple[str, ...] | None = None,
+    denied: bool = False,
+) -> Answer:
+    """Return the answer that holds `body` as JSON.
+
+    Its ETag is one of those who see the tenants `within`: that of others is never theirs, even
+    where both read the same bytes.
+    """
     encoded = _encoder.encode(body)
-    digest = hashlib.blake2b(encoded, digest_size=16).hexdigest()
-    return Answer(encoded, f'"{digest}"', next_path, failed)
+    digest = hashlib.blake2b(encoded, digest_size=16)
+    if within is not None:
+        digest.update(_encoder.encode(within))
+    return Answer(encoded, f'"{digest.hexdigest()}"', next_path, failed, denied)
+
+
+def key_text(key: Any) -> str:
+    """Return the short name of a cache key: equal questions have equal names on all replicas."""
+    return hashlib.blake2b(_encoder.encode(key), digest_size=8).hexdigest()
 
 
 def time_text(ns: int) -> str:

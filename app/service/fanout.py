@@ -10,6 +10,7 @@ from app.errors import (
     OverloadedError,
     RequestError,
     ServiceError,
+    UpstreamFailedError,
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
@@ -42,24 +43,39 @@ class Fanout:
         *,
         deadline_s: float,
         clock: Callable[[], float],
+        monotonic: Callable[[], float],
     ) -> None:
         self._platforms = platforms
         self._book = book
         self._deadline_s = deadline_s
         self._clock = clock
+        self._monotonic = monotonic
+
+    def deadline(self) -> float:
+        """Return when an answer that is begun now must be there, in monotonic seconds."""
+        return self._monotonic() + self._deadline_s
 
     async def ask(
-        self, accounts: Sequence[str], read: Callable[[Platform, str], Awaitable[T]]
+        self,
+        accounts: Sequence[str],
+        read: Callable[[Platform, str], Awaitable[T]],
+        *,
+        until: float,
     ) -> list[Outcome[T]]:
-        """Return the outcome of `read` for each of `accounts`, in their order."""
+        """Return the outcome of `read` for each of `accounts`, in their order.
+
+        `until` is the `deadline` of the whole answer, however many times it asks.
+        """
         async with asyncio.TaskGroup() as group:
-            asked = [group.create_task(self._one(account, read)) for account in accounts]
+            asked = [group.create_task(self._one(account, read, until)) for account in accounts]
         return [task.result() for task in asked]
 
-    async def _one(self, account: str, read: Callable[[Platform, str], Awaitable[T]]) -> Outcome[T]:
+    async def _one(
+        self, account: str, read: Callable[[Platform, str], Awaitable[T]], until: float
+    ) -> Outcome[T]:
         as_of_ns = int(self._clock() * 1_000_000_000)
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with asyncio.timeout(until - self._monotonic()):
                 value = await read(self._platforms[account], account)
         except TimeoutError:
             error: ServiceError = UpstreamTimeoutError(
@@ -72,6 +88,9 @@ class Fanout:
             # Our own queue is full, which says nothing of the account.
             return Outcome(account, as_of_ns, None, exc)
         except ServiceError as exc:
+            if isinstance(exc, UpstreamFailedError) and exc.refused:
+                self._book.answered(account, as_of_ns)
+                return Outcome(account, as_of_ns, None, exc)
             error = exc
         else:
             self._book.answered(account, as_of_ns)

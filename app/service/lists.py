@@ -25,6 +25,7 @@ class Content:
     missing: tuple[str, ...] | None = None
     scanned_counts: bool = False
     notes: tuple[str, ...] = ()
+    denied: bool = False
 
 
 class ListPage:
@@ -38,10 +39,10 @@ class ListPage:
         self._anchor_ns = anchor_ns
         self._cursors = cursors
 
-    def empty(self, as_of_ns: int) -> Answer:
+    def empty(self, as_of_ns: int, *, denied: bool) -> Answer:
         """Return the answer to a question that nothing can match; nobody was asked."""
         outcomes = [Outcome(account, as_of_ns, Slice(), None) for account in self._query.accounts]
-        return self.filled(Content(missing=self._query.ids or None), outcomes)
+        return self.filled(Content(missing=self._query.ids or None, denied=denied), outcomes)
 
     def filled(self, content: Content, outcomes: Sequence[Outcome[Slice]]) -> Answer:
         """Return the answer that holds `content`, with the outcome of every account."""
@@ -61,7 +62,13 @@ class ListPage:
             notes=self._notes(sum(found.keyless for found in slices)) + content.notes,
         )
         body = self._noun.envelope(tuple(content.items), page, meta)
-        return encode(body, next_path=page.next, failed=tuple(sorted(failed)))
+        return encode(
+            body,
+            next_path=page.next,
+            failed=tuple(sorted(failed)),
+            within=self._query.within,
+            denied=content.denied,
+        )
 
     def _page(self, position: Position | None, missed: tuple[str, ...]) -> PageInfo:
         query = self._query
@@ -78,6 +85,7 @@ class ListPage:
                 position=position,
                 anchor_ns=self._anchor_ns if ages else None,
                 missed=missed,
+                within=None,  # whoever continues the walk sees what they may see
             )
         )
         return PageInfo(query.limit, True, cursor, f"{self._noun.path}?cursor={cursor}")

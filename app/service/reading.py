@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeAlias
 import msgspec
 
 from app.domain.activity import Activity
+from app.domain.filters import Keep
 from app.domain.plan import Params, Plan
 from app.domain.query import Position
 from app.domain.reading import Page, Reading
@@ -42,7 +43,8 @@ class Slice:
     """What one account gave: rows in walk order, complete up to `frontier`; None means to the end.
 
     `scanned` counts what was looked at, `keyless` readable items without the sort field; `found`
-    is all that a batch read, whether it has a place on this page or not.
+    is all that a batch read, whether it has a place on this page or not. What the asker may not see
+    is in none of them.
     """
 
     rows: list[tuple[Position, Reading[Any]]] = field(default_factory=list)
@@ -76,19 +78,21 @@ class _Walk:
 
     def take(self, reading: Reading[Any]) -> bool:
         """Add `reading` if it belongs here; return False when the window's end was passed."""
-        self.slice.scanned += 1
+        visible = self._plan.sees is None or self._plan.sees(reading)
+        self.slice.scanned += visible
         if reading.number is None:
-            self._take_unreadable(reading)
+            if visible:
+                self._take_unreadable(reading)
             return True
         place = self._plan.place(reading, self._account)
         if place is None:
-            self.slice.keyless += 1
+            self.slice.keyless += visible
             return True
         if self._plan.passed(place):
             self._head = None
         self.settle()
         self._last = place
-        return self._add(place, reading)
+        return self._add(place, reading, visible=visible)
 
     def settle(self) -> None:
         """Let the unreadable items at the head follow the position: nothing passed comes after."""
@@ -103,16 +107,16 @@ class _Walk:
             self._head.append(reading)
             return
         self._last = msgspec.structs.replace(self._last, after=self._last.after + self._step)
-        self._add(self._last, reading)
+        self._add(self._last, reading, visible=True)
 
-    def _add(self, place: Position, reading: Reading[Any]) -> bool:
+    def _add(self, place: Position, reading: Reading[Any], *, visible: bool) -> bool:
         if self._plan.passed(place):
             self.passed += 1
             return True
         if self._plan.ended(place):
             return False
         self.slice.frontier = place
-        if self._wanted(reading):
+        if visible and self._wanted(reading):
             self.slice.rows.append((place, reading))
         return True
 
@@ -140,7 +144,7 @@ async def read_slice(
     walk = _Walk(plan, account, resumed_at=plan.position)
     # The walk's place itself comes again, since its bound is inclusive.
     size = limit + (plan.position is not None)
-    if plan.keep is not None:
+    if plan.scans:
         size = max(size, _SCAN_PAGE_MIN)
     read = 0
     async with aclosing(pages_of(plan.params, size)) as pages:
@@ -158,18 +162,24 @@ async def read_slice(
                 break
             # A page of ties that were all seen moves nothing; stopping there would stop for ever.
             moved = walk.slice.frontier != plan.position
-            if plan.keep is not None and read >= pages_max and moved:
+            if plan.scans and read >= pages_max and moved:
                 break
     return walk.slice
 
 
 async def read_batch(
-    pages_of: Pages, account: str, plan: Plan | None, wanted: Sequence[Params]
+    pages_of: Pages,
+    account: str,
+    plan: Plan | None,
+    wanted: Sequence[Params],
+    *,
+    sees: Keep | None,
 ) -> Slice:
     """Read a batch whole: one list for each of `wanted`, since parameters are ANDed (P§5.3).
 
     With filters each list is read twice, so that what they leave out is not called missing;
-    without a `plan` nothing can match, and it is only read whether the ids exist.
+    without a `plan` nothing can match, and it is only read whether the ids exist. What the asker
+    does not see doesn't.
 
     Raises:
         UpstreamError: the platform failed.
@@ -180,7 +190,8 @@ async def read_batch(
     for ids in wanted:
         async for reading in _readings(pages_of, ids):
             _check(reading, ids)
-            found.append(reading)
+            if sees is None or sees(reading):
+                found.append(reading)
             if walk and not filters:
                 walk.take(reading)
         if walk and plan and filters:

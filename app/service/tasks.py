@@ -1,13 +1,16 @@
 """Tasks: what every noun has, and the activities of one task."""
 
+from dataclasses import replace
+
 import msgspec
 
 from app.domain.query import ActivityQuery, Shape
 from app.domain.tree import grow
 from app.service.activities import PAGE_SIZE
 from app.service.encode import USUAL, Delivery, Wanted
-from app.service.items import House, ItemService
+from app.service.items import House, ItemService, OneItem
 from app.service.nouns import ACTIVITIES, TASKS
+from app.service.scope import Caller
 
 
 class Tree(msgspec.Struct, frozen=True):
@@ -21,6 +24,17 @@ class _Named(msgspec.Struct):
     account: str
 
 
+def _steps_of(id: str, account: str, shape: Shape, caller: Caller) -> ActivityQuery:  # noqa: A002  # the field's word
+    return ActivityQuery(
+        accounts=(account,),
+        filters=(("task", (id,)),),
+        descending=False,
+        limit=PAGE_SIZE,
+        shape=shape,
+        within=caller.scope.tenants,
+    )
+
+
 class TaskService(ItemService):
     """Answers questions about tasks."""
 
@@ -29,7 +43,7 @@ class TaskService(ItemService):
         self._steps = ItemService(ACTIVITIES, house)
 
     async def activities(
-        self, text: str, shape: Shape, wanted: Wanted = USUAL, *, tree: bool
+        self, text: str, shape: Shape, caller: Caller, wanted: Wanted = USUAL, *, tree: bool
     ) -> Delivery:
         """Return the activities of the task with the id `text`, oldest first, flat or as a tree.
 
@@ -38,17 +52,32 @@ class TaskService(ItemService):
         Raises:
             RequestError: as `get`.
         """
-        found = await self.get(text, Shape(), wanted)
+        began = self._house.monotonic()
+        found = await self.get(text, Shape(), caller, wanted)
         if found.kept.error is not None:
             return found
         task = msgspec.json.decode(found.unwrap().body, type=_Named)
-        query = ActivityQuery(
-            accounts=(task.account,),
-            filters=(("task", (task.id,)),),
-            descending=False,
-            limit=PAGE_SIZE,
-            shape=shape,
-        )
+        query = _steps_of(task.id, task.account, shape, caller)
+        if wanted.wait_s is not None:
+            spent_s = self._house.monotonic() - began
+            wanted = replace(wanted, wait_s=max(0.0, wanted.wait_s - spent_s))
         if not tree:
-            return await self._steps.ask(query, wanted)
-        return await self._steps.ask(query, wanted, key=Tree(query), arrange=grow)
+            return await self._steps.ask(query, caller, wanted)
+        return await self._steps.ask(query, caller, wanted, key=Tree(query), arrange=grow)
+
+    def point_at_activities(
+        self, text: str, shape: Shape, caller: Caller, *, tree: bool
+    ) -> ActivityQuery | Tree | OneItem:
+        """Return the question for the activities of a task, or the one that comes before it.
+
+        By a bare id or a UUID it is only known which task is meant when that was read.
+
+        Raises:
+            RequestError: as `point`.
+        """
+        task = self.point(text, Shape(), caller)
+        if len(task.accounts) > 1 or not task.ref.number:
+            return task
+        account = task.accounts[0]
+        query = _steps_of(f"{account}.{task.ref.number}", account, shape, caller)
+        return Tree(query) if tree else query

@@ -19,6 +19,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 from typing_extensions import override
 
+from app.telemetry.access import AccessMetrics
+
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 # A kept answer takes tens of microseconds, a cold one as long as the platform's 60 s time-out.
 _SERVED_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 90)
@@ -128,6 +130,7 @@ class Metrics:
         name, text = "taskgate_anomalies_total", "Items with an oddity, by its name."
         self._anomalies = counter(name, text, ["account", "anomaly"])
 
+        self.access = AccessMetrics(registry)
         registry.register(_CacheCollector(cache_figures))
         build = {"version": version, "python": platform.python_version()}
         Info("taskgate_build", "What runs.", registry=registry).info(build)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app.api.directives import read_wish
+from app.domain.faults import Faults
 from app.domain.twins import SECONDS_MAX, peel
 from app.errors import InvalidValueError
 from app.service.encode import USUAL, Wanted
@@ -83,7 +84,7 @@ def test_peel() -> None:
     """Twins are taken out of the question, in any place and any case of their words."""
     pairs = [("max_age", "5"), ("limit", "1"), ("cached_only", "TRUE"), ("max_age", "5")]
 
-    assert peel(pairs) == ({"max_age": 5, "cached_only": True}, [("limit", "1")])
+    assert peel(pairs, Faults()) == ({"max_age": 5, "cached_only": True}, [("limit", "1")])
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,9 @@ def test_peel() -> None:
 )
 def test_bad_twin(pairs: list[tuple[str, str]]) -> None:
     """A twin with a value that is not allowed is refused by name."""
+    faults = Faults()
+    peel(pairs, faults)
     with pytest.raises(InvalidValueError) as refused:
-        peel(pairs)
+        faults.settle()
 
     assert refused.value.faults[0].parameter == pairs[0][0]

@@ -43,13 +43,14 @@ PART = {"type": "http.request", "body": b"x", "more_body": True}
 GONE = {"type": "http.disconnect"}
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize(
     "messages", [[BODY, GONE], [PART, BODY, GONE], [GONE]], ids=["body", "parts", "at once"]
 )
-async def test_leaves(messages: list[Message]) -> None:
+async def test_leaves(messages: list[Message], method: str) -> None:
     """The request of a caller who left ends, quietly."""
     app = Waiting()
-    await LeaveWithCaller(app)({"type": "http", "method": "GET"}, _caller(*messages), _send)
+    await LeaveWithCaller(app)({"type": "http", "method": method}, _caller(*messages), _send)
 
     assert app.ended == "cancelled"
 

@@ -41,6 +41,31 @@ async def test_refusals(
     assert not upstream.requests
 
 
+@pytest.mark.parametrize(
+    ("query", "slug", "wrong"),
+    [
+        ("max_age=x&status=faild", "invalid-value", ["max_age", "status"]),
+        ("statuss=failed&cached_only=x", "invalid-parameter", ["cached_only", "statuss"]),
+        ("started_by=%ff", "invalid-value", ["started_by"]),
+        (
+            "%ff=1&started_by=%ed%b2%80&max_age=%ff&limit=0",
+            "invalid-value",
+            ["?", "started_by", "max_age", "limit"],
+        ),
+    ],
+    ids=["twin", "kinds", "bytes", "several"],
+)
+async def test_mistakes_together(
+    client: httpx.AsyncClient, query: str, slug: str, wrong: list[str]
+) -> None:
+    """Mistakes in the question, in its freshness and in its bytes are told in one answer."""
+    answer = await client.get(f"/v1/tasks?{query}")
+
+    assert (answer.status_code, answer.json()["code"]) == (400, slug)
+    told = answer.json()["errors"]
+    assert [each["parameter"] for each in told] == wrong
+
+
 @pytest.mark.parametrize(("alias", "meant"), [("eu3", "eu2"), ("zz", None)])
 async def test_no_such_account(client: httpx.AsyncClient, alias: str, meant: str | None) -> None:
     """An unknown account is 404, with the nearest one that exists."""
@@ -123,7 +148,7 @@ async def test_failures(client: httpx.AsyncClient, upstream: FakeUpstream, kind:
 async def test_failure_is_seen(client: httpx.AsyncClient, upstream: FakeUpstream) -> None:
     """After a failure the accounts and the probe say so, and the next success mends both."""
     seen: list[Any] = []
-    upstream.fail_next(400, path="/tasks")
+    upstream.fail_next(500, times=3, path="/tasks")
     for path in ("/v1/tasks", "/v1/tasks/1"):
         await client.get(path)
         account = (await get(client, "/v1/accounts"))["items"][0]
@@ -133,6 +158,16 @@ async def test_failure_is_seen(client: httpx.AsyncClient, upstream: FakeUpstream
         ("down", "upstream-error", {"status": "degraded"}),
         ("ok", None, {"status": "ok"}),
     ]
+
+
+async def test_refused_query(client: httpx.AsyncClient, upstream: FakeUpstream) -> None:
+    """A question that the platform refuses fails alone: its account answered and is well."""
+    upstream.fail_next(400, path="/tasks")
+    answer = await client.get("/v1/tasks")
+    account = (await get(client, "/v1/accounts"))["items"][0]
+
+    assert (answer.status_code, answer.json()["code"]) == (502, "upstream-error")
+    assert (account["status"], account["problem"]) == ("ok", None)
 
 
 async def test_head(client: httpx.AsyncClient, time: FakeTime) -> None:

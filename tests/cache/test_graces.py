@@ -160,6 +160,49 @@ async def test_clock_ends(cache: Cache[str], clock: Clock, origin: Origin[Loaded
     assert _told(await cache.get("key", origin, Freshness(stale_if_error_s=9_999)))[1] == "old"
 
 
+async def test_max_stale_in_an_outage(
+    cache: Cache[str], clock: Clock, origin: Origin[Loaded[str]]
+) -> None:
+    """Who allows more than our clocks has the old all through an outage, asked once in 30 s."""
+    origin.outcome = OUTAGE
+    clock.now += 700
+    seen = []
+    for _ in range(60):
+        seen.append(_told(await cache.get("key", origin, Freshness(max_stale_s=9_999))))
+        await _turns()
+        clock.now += 1
+
+    assert set(seen) == {("stale", "old")}
+    assert origin.calls == 3
+
+
+@pytest.mark.parametrize(
+    ("second", "calls"),
+    [
+        pytest.param(OUTAGE, 2, id="outage"),
+        pytest.param(Loaded("gap", 9_000, 10.0, whole=False), 3, id="gap"),
+    ],
+)
+async def test_no_room_beside_the_old(
+    clock: Clock, second: Loaded[str] | ServiceError, calls: int
+) -> None:
+    """What finds no room beside the old answer leaves it in place, and a failure its probe."""
+    cache = Cache[str](max_bytes=80_000, clocks=GRACES, monotonic=clock, rand=lambda: 0.5)
+    origin = Origin(Loaded("old", 9_200, 10.0))
+    await cache.get("key", origin)
+    origin.outcome = second
+    clock.now += 50
+    await cache.get("key", origin, Freshness(max_age_s=1))
+    origin.outcome = OUTAGE
+    found = []
+    for _ in range(5):
+        found.append(_told(await cache.get("key", origin)))
+        clock.now += 1
+
+    assert found == [("stale", "old")] * 5
+    assert origin.calls == calls
+
+
 async def test_refuses_old(cache: Cache[str], clock: Clock, origin: Origin[Loaded[str]]) -> None:
     """Who allows nothing old gets the failure, which is kept for its moment."""
     origin.outcome = OUTAGE

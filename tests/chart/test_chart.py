@@ -87,6 +87,8 @@ def test_validation_bites() -> None:
         ({"settings": {"LOG_LEVEL": "debug"}}, "LOG_LEVEL"),
         ({"settings": {"TASKGATE_UPSTREAM__TIMEOUT_S": 5}}, "want string"),
         ({"settings": {"TASKGATE_PORT": "9000"}}, "TASKGATE_PORT"),
+        ({"consumers": {"bi": {"key": "tg_"}}}, "'bi' not allowed"),
+        ({"settings": {"TASKGATE_CONSUMERS__BI__KEY_SHA256": "00"}}, "CONSUMERS__BI"),
         ({"settings": {"TASKGATE_CURSOR_SECRET": "hunter2"}}, "TASKGATE_CURSOR_SECRET"),
         ({"settings": {"TASKGATE_ACCOUNTS__A__CLIENT_SECRET": "x"}}, "CLIENT_SECRET"),
         ({"topologySpreadConstraints": [{"maxSkew": 1}]}, "/topologySpreadConstraints/0"),
@@ -209,6 +211,7 @@ def test_environment() -> None:
     told = environment(FULL)
 
     assert told["TASKGATE_AUTH"] == "off"
+    assert told["TASKGATE_CONSUMERS_FILE"] == "/etc/taskgate/secrets/consumers.toml"
     assert told["TASKGATE_CACHE__MAX_BYTES"] == "134217728"
     assert told["TASKGATE_UPSTREAM__CA_FILE"] == "/etc/taskgate/secrets/upstream_ca.pem"
     assert told["TASKGATE_ACCOUNTS__EU2__CLIENT_ID"] == "acronis-eu2/id"

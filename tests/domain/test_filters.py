@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from app.domain.filters import KnownTenants, local_filters
+from app.domain.parts import Tenant
 from app.domain.query import TaskQuery
 from app.domain.reading import Reading
 from app.platform.normalise import read_page
@@ -103,3 +104,19 @@ def test_local_filter(query: TaskQuery, sent: dict[str, Any], *, passed: bool) -
 def test_no_filter() -> None:
     """Without such a filter nothing is looked at, so that nothing is scanned."""
     assert local_filters(TaskQuery(filters=(("type", ("a",)),)), KnownTenants()) == []
+
+
+def test_forgets_who_was_met() -> None:
+    """What was met is bounded; forgotten it is unknown, and unknown is outside."""
+    tenants = KnownTenants(most=4)
+    one, other = (
+        Tenant(id=number, uuid=None, name=None, ancestor_ids=("1",)) for number in ("7", "8")
+    )
+    for each in (one, one):
+        tenants.meet("eu2", each, ("1",))
+    assert tenants.are_met(["eu2"], ["7", "1"], ("1",))
+    tenants.meet("eu2", other, ("2",))
+    tenants.meet("eu2", other, ("3",))
+
+    assert not tenants.are_met(["eu2"], ["7"], ("1",))
+    assert not tenants.are_met(["eu2"], ["00000000-0000-4000-8000-000000000007"], ("1",))

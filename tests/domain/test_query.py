@@ -53,6 +53,17 @@ def test_agrees() -> None:
     assert not asked(type="a").agrees(later, {"type"})
 
 
+@pytest.mark.parametrize("name", ["fields", "include"])
+def test_shape_agrees(name: str) -> None:
+    """Of `fields` and `include` either may be repeated without the other."""
+    given = {"fields": "status", "include": "raw"}
+    walked = asked(**given)
+
+    assert asked(**{name: given[name]}).agrees(walked, {name})
+    assert not asked(**{name: given[name]}).agrees(walked, {"fields", "include"})
+    assert not asked(fields="type", include="activities").agrees(walked, {name})
+
+
 def test_lookups() -> None:
     """Filters are found by name; those that were not asked are empty, windows unbounded."""
     query = asked(type="b,a", created_after="1h")

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from fastapi import FastAPI
@@ -18,6 +19,7 @@ from app.api import specimens
 from app.domain.query import IDS_MAX
 from app.sandbox.app import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, create_sandbox
 from app.telemetry.logging import configure_logging
+from tests.support.consumers import bearer, required
 from tests.support.platform import UNIX, FakeTime
 from tests.support.serving import built, configured, network, running
 from tests.support.upstream import FakeUpstream, a_task
@@ -59,6 +61,7 @@ async def _answers() -> dict[str, dict[str, Any]]:
         client_id=DEFAULT_CLIENT_ID,
         secret=DEFAULT_CLIENT_SECRET,
         cursor_secret="for the examples alone",
+        **required(operator={"admin": True}),
     )
     app = built(settings, network({"eu2": httpx.ASGITransport(sandbox)}), time)
     answers: dict[str, dict[str, Any]] = {}
@@ -66,12 +69,16 @@ async def _answers() -> dict[str, dict[str, Any]]:
     async with httpx.AsyncClient(transport=transport, base_url="http://gate") as early:
         await _ask(early, "readyz", "/readyz", answers)
     async with running(app) as client:
+        client.headers.update(bearer("operator"))
         lists: dict[str, Any] = {}
         # Lists come before what lies below them.
         for path, methods in sorted(app.openapi()["paths"].items()):
-            operation = methods["get"]
-            target = _target(path, operation, lists)
-            lists[path] = await _ask(client, operation["operationId"], target, answers)
+            for method, operation in methods.items():
+                target = _target(path, operation, lists)
+                name = operation["operationId"]
+                lists[path] = await _ask(
+                    client, name, target, answers, method=method, body=_sent(operation)
+                )
     return dict(sorted(answers.items()))
 
 
@@ -79,22 +86,39 @@ def _target(path: str, operation: Mapping[str, Any], lists: Mapping[str, Any]) -
     """Ask for one item that has something to tell, or for what is told of the first of a list."""
     above, _, _ = path.partition("/{id}")
     target = path.format(id=lists[above]["items"][0]["id"]) if above != path else path
-    taken = {parameter["name"] for parameter in operation.get("parameters", ())}
+    parameters = operation.get("parameters", ())
+    taken = {parameter["name"] for parameter in parameters}
     wanted = {"status": "failed", "limit": "1"}
+    for parameter in parameters:
+        if parameter["in"] == "query" and parameter.get("required"):
+            wanted[parameter["name"]] = quote(parameter["schema"]["examples"][0])
     query = "&".join(f"{name}={value}" for name, value in wanted.items() if name in taken)
     return f"{target}?{query}" if query else target
 
 
+def _sent(operation: Mapping[str, Any]) -> Any:
+    """Return the body that the document shows, None when none is sent."""
+    if "requestBody" not in operation:
+        return None
+    return operation["requestBody"]["content"]["application/json"]["example"]
+
+
 async def _ask(
-    client: httpx.AsyncClient, operation: str, target: str, answers: dict[str, dict[str, Any]]
+    client: httpx.AsyncClient,
+    operation: str,
+    target: str,
+    answers: dict[str, dict[str, Any]],
+    *,
+    method: str = "GET",
+    body: Any = None,
 ) -> Any:
-    answer = await client.get(target)
+    answer = await client.request(method, target, json=body)
     if answer.headers["content-type"].startswith("application/json"):
-        body = answer.json()
+        told = answer.json()
     else:
-        body = "".join(answer.text.splitlines(keepends=True)[:LINES_MAX])
-    answers.setdefault(operation, {})[str(answer.status_code)] = body
-    return body
+        told = "".join(answer.text.splitlines(keepends=True)[:LINES_MAX])
+    answers.setdefault(operation, {})[str(answer.status_code)] = told
+    return told
 
 
 async def _problems() -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing_extensions import override
 from app.platform.body import BodyError, read_body
 
 TEXT = b'{"items": []}'
+MEMBERS = b"".join(gzip.compress(part) for part in (TEXT[:5], TEXT[5:]))
 
 
 class Chunks(httpx.AsyncByteStream):
@@ -45,6 +46,8 @@ def bytewise(body: bytes) -> list[bytes]:
         pytest.param(answer(*bytewise(TEXT), coding="identity"), id="pieces"),
         pytest.param(answer(gzip.compress(TEXT), coding="GZip"), id="gzip"),
         pytest.param(answer(*bytewise(gzip.compress(TEXT)), coding="x-gzip"), id="gzip in pieces"),
+        pytest.param(answer(MEMBERS, coding="gzip"), id="members"),
+        pytest.param(answer(*bytewise(MEMBERS), coding="gzip"), id="members in pieces"),
     ],
 )
 async def test_whole(response: httpx.Response) -> None:
@@ -70,7 +73,11 @@ async def test_empty() -> None:
             answer(gzip.compress(b"x" * 65), coding="gzip"), "larger", id="too long inside"
         ),
         pytest.param(
-            answer(gzip.compress(TEXT), b"x" * 65, coding="gzip"), "larger", id="endless rest"
+            answer(gzip.compress(TEXT), b"x" * 65, coding="gzip"), "larger|decompressed", id="rest"
+        ),
+        pytest.param(answer(MEMBERS[:-1], coding="gzip"), "cut", id="cut in a later member"),
+        pytest.param(
+            answer(gzip.compress(b"x" * 9) * 8, coding="gzip"), "larger", id="members too long"
         ),
     ],
 )

@@ -74,6 +74,8 @@ class Platform:
         500,
         503,
         httpx.Response(200, content=b"<html>"),
+        302,
+        403,
         httpx.ConnectError(""),
         httpx.ReadTimeout(""),
         UpstreamInvalidResponseError("Cut."),
@@ -90,12 +92,21 @@ async def test_opens(failure: Step | int) -> None:
     assert platform.told == [BreakerMoved("eu2", "api", "open")]
 
 
-@pytest.mark.parametrize("answer", [200, 400, 401, 404, 429, 302])
+@pytest.mark.parametrize("answer", [200, 400, 401, 404, 429])
 async def test_stays_closed(answer: int) -> None:
     """A platform that answers is alive, whatever it says short of a failure."""
     platform = Platform()
     for _ in range(40):
         await platform.ask(answer)
+
+    assert platform.asked == 40
+
+
+async def test_forbidden_object() -> None:
+    """One object may be forbidden alone: that says nothing of the account."""
+    platform = Platform()
+    for _ in range(40):
+        await platform.ask(403, endpoint="task")
 
     assert platform.asked == 40
 

@@ -515,6 +515,28 @@ async def test_refused_for_ever() -> None:
     assert (here.upstream.calls("/tasks"), here.upstream.calls("/token")) == (4, 2)
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        pytest.param(200, {"rows": []}, id="no items"),
+        pytest.param(200, {"items": 5}, id="no list"),
+        pytest.param(302, None, id="redirect"),
+        pytest.param(401, None, id="refuses every token"),
+        pytest.param(403, None, id="forbids"),
+    ],
+)
+async def test_nonsense_and_refusals(status: int, body: object) -> None:
+    """An account that answers nonsense or refuses us is left alone like one that fails."""
+    here = world()
+    here.upstream.fail_next(status, body=body, path="/tasks", times=99)
+    for _ in range(40):
+        with pytest.raises(UpstreamError):
+            await walk(here.client)
+
+    assert here.upstream.calls("/tasks") <= 6
+    assert BreakerMoved("eu2", "api", "open") in here.told
+
+
 async def test_throttled() -> None:
     """After a 429 nothing is asked until its time is over, and that is told at once."""
     here = world(upstream=stocked(1))

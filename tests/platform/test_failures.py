@@ -7,7 +7,7 @@ import ssl
 import httpx
 import pytest
 
-from app.errors import UpstreamFacts, UpstreamUnavailableError
+from app.errors import UpstreamFacts, UpstreamFailedError, UpstreamUnavailableError
 from app.platform.failures import answering, refusal, retry_after_s, token_refusal
 from tests.support.platform import UNIX
 
@@ -45,6 +45,19 @@ def test_refusals(status: int, wait: str | None, slug: str, after_s: float | Non
 
     assert (error.slug, error.retry_after_s, error.account) == (slug, after_s, "eu2")
     assert error.upstream == UpstreamFacts(status=status, code=None, request_id="5a8f-2d1c")
+
+
+@pytest.mark.parametrize(
+    ("status", "refused"), [(400, True), (422, True), (404, False), (500, False)]
+)
+def test_question_refused(status: int, *, refused: bool) -> None:
+    """Only a client error of the API refuses the question; with no token every question fails."""
+    api = refusal(answer(status), account="eu2", now=UNIX)
+    token = token_refusal(answer(415), account="eu2", now=UNIX)
+
+    assert isinstance(api, UpstreamFailedError)
+    assert isinstance(token, UpstreamFailedError)
+    assert (api.refused, token.refused) == (refused, False)
 
 
 @pytest.mark.parametrize(
@@ -176,3 +189,14 @@ async def test_words_of_no_connection(cause: Exception, said: str) -> None:
     with pytest.raises(UpstreamUnavailableError, match=said):
         async with answering("eu2", deadline_s=90):
             raise httpx.ConnectError("") from cause
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 429, 500])
+def test_token_endpoint_echoes(status: int) -> None:
+    """A token endpoint that sends the secret back as its code tells nobody."""
+    answer = httpx.Response(status, json={"error": "s3cret", "error_description": "s3cret"})
+
+    error = token_refusal(answer, account="eu2", now=0)
+
+    assert error.upstream is not None
+    assert error.upstream.code is None

@@ -4,6 +4,7 @@ import pytest
 
 from app.errors import UpstreamTimeoutError
 from app.service.accounts import AccountBook
+from app.service.scope import EVERYTHING
 
 AS_OF = 1_795_428_000_000_000_000
 
@@ -29,7 +30,7 @@ def test_status(told: str, status: str, problem: str | None) -> None:
         else:
             book.failed("eu2", UpstreamTimeoutError("late"))
 
-    (account,) = book.list().items
+    (account,) = book.list(EVERYTHING).items
     assert (account.status, account.problem) == (status, problem)
     assert account.data_as_of == ("2026-11-23T10:00:00.000Z" if "+" in told else None)
     assert book.degraded is (problem is not None)
@@ -41,5 +42,5 @@ def test_newest_wins() -> None:
     book.answered("eu2", AS_OF)
     book.answered("eu2", AS_OF - 10**9)
 
-    (account,) = book.list().items
+    (account,) = book.list(EVERYTHING).items
     assert (account.data_as_of, account.sandbox) == ("2026-11-23T10:00:00.000Z", True)

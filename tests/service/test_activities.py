@@ -1,12 +1,13 @@
 """`include=activities`: the steps in their tasks, by few calls, bounded, honest when they fail."""
 
+import asyncio
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.support.platform import FakeTime
-from tests.support.serving import get, ids, serving
+from tests.support.serving import dawdling, get, ids, serving
 from tests.support.upstream import FakeUpstream, a_task, an_activity
 
 
@@ -58,6 +59,32 @@ async def test_several_calls(time: FakeTime) -> None:
     assert platform.calls("/activities") == 3
 
 
+async def test_at_once(time: FakeTime) -> None:
+    """The calls for the steps of one answer are all on their way before the first is answered."""
+    platform, waiting = busy(201, each=1), asyncio.Barrier(3)
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/activities"):
+            await waiting.wait()
+        return await platform(request)
+
+    async with serving({"eu2": httpx.MockTransport(answer)}, time) as client:
+        body = await asyncio.wait_for(get(client, "/v1/tasks?limit=999&include=activities"), 5)
+
+    assert steps_of(body) == {f"eu2.{n}": [f"eu2.{n}"] for n in range(1, 202)}
+
+
+async def test_one_of_several_fails(time: FakeTime) -> None:
+    """One call of several that fails is its account's failure, by its own name."""
+    platform = busy(201, each=1)
+    platform.fail_next(403, path="/activities")
+    async with serving({"eu2": platform}, time) as client:
+        body = await get(client, "/v1/tasks?limit=1000&include=activities")
+
+    assert set(steps_of(body).values()) == {None}
+    assert body["meta"]["accounts"][0]["problem"] == "upstream-auth-failed"
+
+
 async def test_none(client: httpx.AsyncClient) -> None:
     """A task without steps has an empty list; that is not null, which says unknown."""
     body = await get(client, "/v1/tasks?limit=1&include=activities")
@@ -78,6 +105,16 @@ async def test_bounded(time: FakeTime) -> None:
     assert platform.calls("/activities") == 3
     assert body["meta"]["complete"] is True
     assert "eu2" in body["meta"]["notes"][0]
+
+
+async def test_fewer_pages_than_calls(time: FakeTime) -> None:
+    """Calls for which no page is left are not made; the first tasks of the answer come first."""
+    platform = busy(201, each=1)
+    async with serving({"eu2": platform}, time, upstream={"scan_pages_max": 2}) as client:
+        body = await get(client, "/v1/tasks?limit=201&sort=created_at&include=activities")
+
+    assert [item["id"] for item in body["items"] if item["activities"] is None] == ["eu2.201"]
+    assert platform.calls("/activities") == 2
 
 
 async def test_unreadable(client: httpx.AsyncClient, upstream: FakeUpstream) -> None:
@@ -130,3 +167,15 @@ async def test_alone(client: httpx.AsyncClient, upstream: FakeUpstream) -> None:
     assert list(found) == ["id", "status", "activities"]
     assert ids({"items": found["activities"]}) == ["eu2.7", "eu2.8"]
     assert (failed.status_code, failed.json()["code"]) == (503, "upstream-throttled")
+
+
+async def test_one_deadline(time: FakeTime) -> None:
+    """Tasks that took the whole time of the answer leave none for their steps."""
+    transport = dawdling(busy(2), time, spend_s=90)
+    async with serving({"eu2": transport}, time) as client:
+        body = await get(client, "/v1/tasks?include=activities")
+        alone = await client.get("/v1/tasks/eu2.1?include=activities")
+
+    assert steps_of(body) == {"eu2.2": None, "eu2.1": None}
+    assert body["meta"]["accounts"][0]["problem"] == "upstream-timeout"
+    assert (alone.status_code, alone.json()["code"]) == (504, "upstream-timeout")

@@ -4,7 +4,7 @@ import asyncio
 
 import httpx
 
-from app.service.asking import ASKING
+from tests.support.consumers import bearer, required
 from tests.support.platform import FakeTime
 from tests.support.serving import idle, serving
 from tests.support.upstream import FakeUpstream
@@ -15,10 +15,10 @@ async def test_turns(time: FakeTime) -> None:
     platform = FakeUpstream()
 
     async def ask(client: httpx.AsyncClient, who: str, limit: int) -> httpx.Response:
-        ASKING.set(who)
-        return await client.get(f"/v1/tasks?limit={limit}")
+        return await client.get(f"/v1/tasks?limit={limit}", headers=bearer(who))
 
-    async with serving({"eu2": platform}, time, upstream={"concurrency": 1}) as client:
+    settings = required(crowd={}, one={}) | {"upstream": {"concurrency": 1}}
+    async with serving({"eu2": platform}, time, **settings) as client:
         platform.gate.clear()
         asked = [asyncio.create_task(ask(client, "crowd", limit)) for limit in range(1, 9)]
         await idle()

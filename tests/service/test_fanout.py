@@ -37,7 +37,8 @@ async def test_one_down(time: FakeTime) -> None:
 @pytest.mark.parametrize("query", ["", "&status_group=failure"], ids=["any", "finished"])
 async def test_partial_kept_shortly(time: FakeTime, query: str) -> None:
     """A partial answer is kept for five seconds at most, also where whole ones are kept longer."""
-    platforms = three(down=("eu2",))
+    platforms = three(down=())
+    platforms["eu2"].fail_next(403, path="/tasks", times=99)
     async with serving(platforms, time) as client:
         first = await client.get(f"/v1/tasks?limit=9{query}")
         time.now += 4
@@ -198,7 +199,9 @@ async def test_might_have_had_it(time: FakeTime) -> None:
 
 async def test_found_elsewhere(time: FakeTime) -> None:
     """A task found while another account fails is kept for a short time: it may be ambiguous."""
-    platforms = three(down=("eu2", "us5"))
+    platforms = three(down=())
+    for alias in ("eu2", "us5"):
+        platforms[alias].fail_next(403, path="/tasks/1")
     async with serving(platforms, time) as client:
         answer = await client.get("/v1/tasks/1")
 

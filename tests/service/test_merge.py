@@ -24,6 +24,7 @@ from app.service.encode import Answer
 from app.service.fanout import Fanout
 from app.service.items import House, ItemService, Lifetimes
 from app.service.nouns import TASKS
+from app.service.scope import ANYBODY, Caller
 from tests.support.platform import FakeTime
 from tests.support.serving import idle, ids, serving, walk
 from tests.support.upstream import FakeUpstream, a_task
@@ -102,12 +103,19 @@ def alone(platforms: Mapping[str, "Late"], time: FakeTime) -> ItemService:
     book = AccountBook(dict.fromkeys(platforms, ""), sandbox=False)
     house = House(
         accounts=tuple(platforms),
-        fanout=Fanout(cast("Any", platforms), book, deadline_s=9, clock=time.clock),
+        fanout=Fanout(
+            cast("Any", platforms),
+            book,
+            deadline_s=9,
+            clock=time.clock,
+            monotonic=time.monotonic,
+        ),
         cache=cache,
         cursors=CursorCodec(lambda: b"s" * 32),
         lifetimes=Lifetimes(unfinished_s=1, finished_s=1, item_finished_s=1),
         scan_pages_max=1,
         clock=time.clock,
+        monotonic=time.monotonic,
         tenants=KnownTenants(),
     )
     return ItemService(TASKS, house)
@@ -141,7 +149,7 @@ async def test_thousand_orders(time: FakeTime) -> None:
     order, bodies = list(platforms.values()), set()
     for _ in range(1_000):
         shuffle(order)
-        asked = asyncio.create_task(service.ask(QUERY, NOW))
+        asked = asyncio.create_task(service.ask(QUERY, Caller(ANYBODY, print), NOW))
         for platform in order:
             platform.go.set()
             await asyncio.sleep(0)

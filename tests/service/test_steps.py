@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.nesting import nested
 from tests.support.platform import FakeTime
-from tests.support.serving import get, ids, serving, walk
+from tests.support.serving import dawdling, get, ids, serving, walk
 from tests.support.upstream import FakeUpstream, a_task, an_activity
 
 UUID = "00000000-0000-4000-8000-000000000001"
@@ -166,3 +166,14 @@ async def test_other_account_fails(time: FakeTime) -> None:
 
     assert (answer.status_code, answer.json()["account"]) == (503, "us5")
     assert len(found["items"]) == 7
+
+
+async def test_one_wait(time: FakeTime) -> None:
+    """The time that a caller gives is given once: what the task took is not left for its steps."""
+    transport = dawdling(family(), time, spend_s=30)
+    async with serving({"eu2": transport}, time) as client:
+        answer = await client.get(
+            "/v1/tasks/eu2.1/activities", headers={"X-Request-Timeout-Ms": "30000"}
+        )
+
+    assert (answer.status_code, answer.json()["code"]) == (504, "upstream-timeout")

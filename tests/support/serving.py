@@ -28,9 +28,11 @@ def configured(
     upstream: Mapping[str, Any] | None = None,
     docs: bool = False,
     cursor_secret: str | None = None,
+    **others: Any,
 ) -> Settings:
     """Return settings with an account on `<alias>.example` for each of `aliases`.
 
+    Everybody may ask, unless `others` say `auth="required"` and name consumers.
     Unless told otherwise nobody waits for a turn: waiting would move the clocks.
     """
     account = {"client_id": client_id, "client_secret": secret}
@@ -44,6 +46,7 @@ def configured(
         upstream=UpstreamSettings.model_validate(_AT_ONCE | dict(upstream or {})),
         docs="on" if docs else "off",
         cursor_secret=SecretStr(cursor_secret) if cursor_secret else None,
+        **{"auth": "off"} | others,
     )
 
 
@@ -103,6 +106,19 @@ async def serving(
     app = built(configured(*platforms, **changes), network(platforms), time)
     async with running(app) as client:
         yield client
+
+
+def dawdling(platform: FakeUpstream, time: FakeTime, *, spend_s: float) -> httpx.MockTransport:
+    """Return a network on which a call for tasks takes so long, and one for activities for ever."""
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/activities"):
+            await asyncio.Event().wait()
+        if "/tasks" in request.url.path:
+            time.now += spend_s
+        return await platform(request)
+
+    return httpx.MockTransport(answer)
 
 
 async def get(client: httpx.AsyncClient, path: str) -> dict[str, Any]:

@@ -59,6 +59,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   value: {{ . | quote }}
 {{- end }}
 {{- end }}
+{{- if .Values.consumers.existingSecret }}
+- name: TASKGATE_CONSUMERS_FILE
+  value: /etc/taskgate/secrets/consumers.toml
+{{- end }}
 {{- if .Values.cursorSecret.existingSecret }}
 - name: TASKGATE_CURSOR_SECRET_FILE
   value: /etc/taskgate/secrets/cursor_secret
@@ -86,6 +90,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
     items:
       - key: {{ default "client_secret" $account.clientSecretKey }}
         path: {{ printf "accounts/%s/client_secret" (lower $alias) }}
+{{- end }}
+{{- with .Values.consumers }}
+{{- if .existingSecret }}
+- secret:
+    name: {{ .existingSecret }}
+    items:
+      - key: {{ .key }}
+        path: consumers.toml
+{{- end }}
 {{- end }}
 {{- with .Values.cursorSecret }}
 {{- if .existingSecret }}

@@ -1,0 +1,190 @@
+"""Who is calling: a key or a token → the consumer, before anything else is looked at."""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+from typing_extensions import override
+
+from app.api.edge import LATE_HEADERS
+from app.api.jwt import TokenVerifier
+from app.api.limits import FailureLimiter, Limiter
+from app.api.roster import Roster
+from app.errors import ScopeDeniedError, UnauthenticatedError
+from app.service.scope import Caller, Consumer
+
+CREDENTIAL_BYTES_MAX = 8192
+
+# Everything else is for consumers, also what does not exist (yet).
+_PUBLIC = frozenset(
+    {"/", "/healthz", "/readyz", "/metrics", "/docs", "/redoc", "/openapi.json", "/problems"}
+)
+_PUBLIC_BELOW = ("/static/", "/problems/")
+_CARRIERS = frozenset({b"authorization", b"x-api-key"})
+_JWT_DOTS = 2
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+
+class Credential:
+    """What a caller presented. No log line, error or traceback can show it: it has no words."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: bytes) -> None:
+        self.value = value
+
+    @override
+    def __repr__(self) -> str:
+        return "Credential(…)"
+
+
+def is_public(path: str) -> bool:
+    """Say whether a path is answered to everybody: probes, figures, documentation."""
+    return path in _PUBLIC or path.startswith(_PUBLIC_BELOW)
+
+
+def presented(headers: Headers) -> Credential:
+    """Return the one credential in `headers` (names in lower case).
+
+    Raises:
+        UnauthenticatedError: there is none, there are several, or it is no `Bearer`.
+    """
+    found: bytes | None = None
+    for name, value in headers:
+        if name == b"authorization":
+            if value[:7].lower() != b"bearer ":
+                raise UnauthenticatedError("Send `Authorization: Bearer <key>`.", refused=True)
+            sent = value[7:].strip()
+        elif name == b"x-api-key":
+            sent = value.strip()
+        else:
+            continue
+        if found is not None and found != sent:
+            raise UnauthenticatedError("Two different credentials were sent.", refused=True)
+        found = sent
+    if found is None:
+        raise UnauthenticatedError(
+            "Send your key as `Authorization: Bearer <key>` or `X-API-Key: <key>`.", refused=False
+        )
+    if not 0 < len(found) <= CREDENTIAL_BYTES_MAX:
+        raise UnauthenticatedError("The key is empty or too long.", refused=True)
+    return Credential(found)
+
+
+class Guard:
+    """Tells who is calling, by key or, with `tokens`, by a token."""
+
+    def __init__(self, roster: Roster, tokens: TokenVerifier | None) -> None:
+        self._roster = roster
+        self._tokens = tokens
+
+    def recall(self, headers: Headers) -> Consumer | None:
+        """Return the consumer when that takes no waiting: by any key, or a token seen before.
+
+        Raises:
+            UnauthenticatedError: there is no credential to go by.
+        """
+        sent = [field for field in headers if field[0] in _CARRIERS]
+        if len(sent) == 1:
+            # Nearly every caller: the very header that was understood before.
+            known = self._roster.current().remembered.get(sent[0])
+            if known is not None:
+                return known
+        return self._recall(presented(sent), sent)
+
+    async def identify(self, headers: Headers) -> Consumer:
+        """Return the consumer.
+
+        Raises:
+            UnauthenticatedError: nobody is known by what was presented.
+            UpstreamUnavailableError: the token issuer's keys could not be had yet.
+        """
+        credential = presented(headers)
+        consumer = self._recall(credential, ())
+        if consumer is None and self._tokens and credential.value.count(b".") == _JWT_DOTS:
+            name = await self._tokens.verify(credential.value)
+            consumer = self._roster.current().by_name.get(name)
+        if consumer is None:
+            raise UnauthenticatedError("The key or token is not known.", refused=True)
+        return consumer
+
+    def _recall(
+        self, credential: Credential, sent: Sequence[tuple[bytes, bytes]]
+    ) -> Consumer | None:
+        consumers = self._roster.current()
+        consumer = consumers.by_key(credential.value)
+        if consumer is not None and len(sent) == 1:
+            consumers.remember(sent[0], consumer)
+        if consumer is None and self._tokens is not None:
+            name = self._tokens.recall(credential.value)
+            consumer = None if name is None else consumers.by_name.get(name)
+        return consumer
+
+
+class Authentication:
+    """Lets consumers in and refuses everybody else; `caller` then stands in the request's state.
+
+    Failures are counted by address and, past a bound, refused as 429; valid credentials never are.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        guard: Guard,
+        limiter: Limiter,
+        failures: FailureLimiter,
+        refused: Callable[[bool], None],
+    ) -> None:
+        self._app = app
+        self._guard = guard
+        self._limiter = limiter
+        self._failures = failures
+        self._refused = refused
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI scope."""
+        if scope["type"] != "http" or is_public(scope["path"]):
+            await self._app(scope, receive, send)
+            return
+        headers = scope["headers"]
+        try:
+            consumer = self._guard.recall(headers) or await self._guard.identify(headers)
+        except UnauthenticatedError as error:
+            self._refused(error.refused)
+            client = scope.get("client")
+            self._failures.fail(client[0] if client else "")
+            raise
+        scope["state"]["caller"] = Caller(consumer, self._limiter.take)
+        # When the answer leaves: what it cost is known only then.
+        scope[LATE_HEADERS].append(partial(self._limiter.headers, consumer))
+        await self._app(scope, receive, send)
+
+
+def _free(_: Consumer) -> None:
+    """Take nothing."""
+
+
+class Everybody:
+    """Lets everybody in as one and the same consumer: authentication is off."""
+
+    def __init__(self, app: ASGIApp, *, consumer: Consumer) -> None:
+        self._app = app
+        self._consumer = consumer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI scope."""
+        if scope["type"] == "http":
+            scope["state"]["caller"] = Caller(self._consumer, _free)
+        await self._app(scope, receive, send)
+
+
+def refuse_others(consumer: Consumer) -> None:
+    """Let admins through.
+
+    Raises:
+        ScopeDeniedError: `consumer` is none.
+    """
+    if not consumer.admin:
+        raise ScopeDeniedError("This is for admin consumers only.")

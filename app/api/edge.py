@@ -1,0 +1,202 @@
+"""What every request meets first and every answer leaves with: bounds, hosts, origins, headers."""
+
+from collections.abc import Callable, Collection, Iterable
+from http import HTTPStatus
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import ContentTooLargeError, InvalidParameterError, OverloadedError
+
+BODY_BYTES_MAX = 65_536
+REQUESTS_MAX = 2_048
+
+# Asked by address, and when nothing else is answered any more.
+_PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+
+_SECURITY = (
+    # Answers are data; the pages bring a policy of their own.
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+)
+LATE_HEADERS = "taskgate.late_headers"
+_HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+
+_EXPOSED = (
+    b"Age, Cache-Status, ETag, Link, RateLimit, RateLimit-Policy, Retry-After, Server-Timing, "
+    b"X-Request-Id"
+)
+_PREFLIGHT = [
+    (b"access-control-allow-methods", b"GET, HEAD"),
+    (
+        b"access-control-allow-headers",
+        (
+            b"Authorization, Cache-Control, If-None-Match, X-API-Key, X-Request-Id, "
+            b"X-Request-Timeout-Ms, traceparent"
+        ),
+    ),
+    (b"access-control-max-age", b"600"),
+]
+
+
+class SecurityHeaders:
+    """Adds to every answer what tells browsers to be careful with it, unless the route said more.
+
+    Over TLS, ours or a trusted proxy's, browsers are told to stay with it (RFC 6797). A layer
+    inside that has headers to add when the answer leaves appends a function that returns them to
+    the scope's `LATE_HEADERS`: one that wraps `send` is enough for all.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI scope."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        secure = scope.get("scheme") == "https"
+        late: list[Callable[[], Iterable[tuple[bytes, bytes]]]] = []
+        scope[LATE_HEADERS] = late
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = message["headers"] = list(message["headers"])
+                there = {name for name, _ in headers}
+                headers += [field for field in _SECURITY if field[0] not in there]
+                for each in late:
+                    headers += each()
+                if secure:
+                    headers.append(_HSTS)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+class Cors:
+    """Lets pages of exactly these `origins` read answers; credentials of a browser never count.
+
+    A preflight is answered here, before anybody must log in. Another origin's gets no permission,
+    which is all that a browser asks.
+    """
+
+    def __init__(self, app: ASGIApp, *, origins: Collection[str]) -> None:
+        self._app = app
+        self._origins = frozenset(origin.encode() for origin in origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI scope."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        origin = headers.get(b"origin", b"")
+        allowed = [(b"access-control-allow-origin", origin)] if origin in self._origins else []
+        if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+            await _answer_preflight(send, allowed)
+            return
+        if allowed:
+            allowed.append((b"access-control-expose-headers", _EXPOSED))
+
+        async def send_with_permission(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*_varying(message["headers"]), *allowed]
+            await send(message)
+
+        await self._app(scope, receive, send_with_permission)
+
+
+class Hosts:
+    """Answers only for these host names, whatever the port; probes come by address and pass."""
+
+    def __init__(self, app: ASGIApp, *, hosts: Collection[str]) -> None:
+        self._app = app
+        self._hosts = frozenset(hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI scope."""
+        if scope["type"] == "http" and scope["path"] not in _PROBES:
+            asked = [value for name, value in scope["headers"] if name == b"host"]
+            if len(asked) != 1 or _without_port(asked[0]) not in self._hosts:
+                raise InvalidParameterError("This Host is not served here.")
+        await self._app(scope, receive, send)
+
+
+class FullHouse:
+    """Refuses at once what is more than `most` requests at a time; probes are always answered."""
+
+    def __init__(self, app: ASGIApp, *, most: int = REQUESTS_MAX) -> None:
+        self._app = app
+        self._most = most
+        self._running = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI scope."""
+        if scope["type"] != "http" or scope["path"] in _PROBES:
+            await self._app(scope, receive, send)
+            return
+        if self._running >= self._most:
+            raise OverloadedError("Too many requests are running here.", retry_after_s=1)
+        self._running += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._running -= 1
+
+
+class BodyLimit:
+    """Refuses a body over 64 KiB: by its announced length, or as soon as more has come."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI scope."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        chunked = False
+        for name, value in scope["headers"]:
+            # The server has refused a length that is no number.
+            if name == b"content-length" and int(value[:9]) > BODY_BYTES_MAX:
+                raise _too_large()
+            chunked = chunked or name == b"transfer-encoding"
+        await self._app(scope, _counted(receive) if chunked else receive, send)
+
+
+def _counted(receive: Receive) -> Receive:
+    came = 0
+
+    async def receive_and_count() -> Message:
+        nonlocal came
+        message = await receive()
+        came += len(message.get("body", b""))
+        if came > BODY_BYTES_MAX:
+            raise _too_large()
+        return message
+
+    return receive_and_count
+
+
+def _too_large() -> ContentTooLargeError:
+    return ContentTooLargeError("The body is over 64 KiB.")
+
+
+async def _answer_preflight(send: Send, allowed: list[tuple[bytes, bytes]]) -> None:
+    headers = [(b"vary", b"Origin"), *allowed, *(_PREFLIGHT if allowed else [])]
+    status = HTTPStatus.NO_CONTENT
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _varying(headers: Collection[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Say that the answer depends on `Origin`, where it does not say so itself."""
+    if any(name == b"vary" and b"origin" in value.lower() for name, value in headers):
+        return list(headers)
+    return [*headers, (b"vary", b"Origin")]
+
+
+def _without_port(host: bytes) -> str:
+    text = host.decode("latin-1").lower()
+    name, colon, port = text.rpartition(":")
+    return (name if colon and port.isdigit() else text).rstrip(".")

@@ -1,0 +1,236 @@
+"""The connection's own bounds, below HTTP: how much head, how slow, how many at a time."""
+
+import asyncio
+import resource
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple, cast
+
+from typing_extensions import override
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from app.api.problems import problem_response
+from app.errors import (
+    HeadersTooLargeError,
+    InvalidParameterError,
+    OverloadedError,
+    ServiceError,
+)
+
+
+class Bounds(NamedTuple):
+    """What one connection may take; sizes in bytes, times in seconds."""
+
+    connections: int = 4_000
+    refusals: int = 100  # that may wait for their last words to be read
+    head_bytes: int = 32_768
+    head_fields: int = 100
+    request_s: float = 10.0  # for a head or a body to arrive
+    unread_s: float = 30.0  # for a caller to take what was sent
+    linger_s: float = 1.0  # for the last words to reach a caller who still speaks
+
+
+_BOUNDS = Bounds()
+_OTHER_FILES = 156  # the platform's side, the listener, what is read from files
+
+
+def descriptors(soft: int, hard: int, bounds: Bounds = _BOUNDS) -> tuple[int, Bounds]:
+    """Return the limit of open files to set, and the bounds that fit below it.
+
+    A process commonly gets 1,024 and may ask for more; each connection takes one. Running out of
+    them would stop the listener as well as the platform's side: a slow death instead of a refusal.
+    """
+    unlimited = resource.RLIM_INFINITY
+    around = bounds.refusals + _OTHER_FILES
+    wanted = bounds.connections + around
+    given = wanted if hard == unlimited else min(wanted, hard)
+    limit = soft if soft == unlimited else max(soft, given)
+    room = bounds.connections if limit == unlimited else min(bounds.connections, limit - around)
+    return limit, bounds._replace(connections=max(room, 1))
+
+
+def bounded(
+    *, cut: Callable[[str], None], fresh_id: Callable[[], str], bounds: Bounds
+) -> type[asyncio.Protocol]:
+    """Return what uvicorn makes its protocols with; `cut` is told why each connection was ended."""
+    return cast(
+        "type[asyncio.Protocol]",
+        partial(BoundedProtocol, cut=cut, fresh_id=fresh_id, bounds=bounds),
+    )
+
+
+class _TooMuchHeadError(Exception):
+    """The parser stops here; the answer is made where it is caught."""
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol on httptools, which bounds neither heads nor slowness, with bounds.
+
+    A request that comes whole arms no timer; one that comes in pieces arms one for all of them, so
+    a byte now and then buys no time.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        cut: Callable[[str], None],
+        fresh_id: Callable[[], str],
+        bounds: Bounds = _BOUNDS,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._cut = cut
+        self._fresh_id = fresh_id
+        self._bounds = bounds
+        self._timer: asyncio.TimerHandle | None = None
+        self._unread_timer: asyncio.TimerHandle | None = None
+        self._whole = False  # nothing of a request is awaited; at first, all of one is
+        self._in_head = True
+        self._began = False  # a request began in the bytes that are being read
+        self._head_bytes = 0
+        self._too_much = False
+        self._ended = False
+
+    @override
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self._bounds.connections:
+            self._refuse(_full_house(), "connections")
+        else:
+            self._await_request()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        for timer in (self._timer, self._unread_timer):
+            if timer is not None:
+                timer.cancel()
+        self._ended = True
+        super().connection_lost(exc)
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        if self._ended:
+            return
+        self._whole = self._began = False
+        super().data_received(data)
+        if self._ended:
+            return
+        if self._in_head and not self._began:
+            self._head_bytes += len(data)
+            if self._head_bytes > self._bounds.head_bytes:
+                self._refuse(_too_much_head(), "head")
+                return
+        self._await_request()
+
+    @override
+    def on_message_begin(self) -> None:
+        self._in_head, self._began = True, True
+        self._whole, self._head_bytes = False, 0
+        super().on_message_begin()
+
+    @override
+    def on_headers_complete(self) -> None:
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if size > self._bounds.head_bytes or len(self.headers) > self._bounds.head_fields:
+            self._too_much = True
+            raise _TooMuchHeadError
+        self._in_head = False
+        super().on_headers_complete()
+
+    @override
+    def on_message_complete(self) -> None:
+        self._whole = True
+        super().on_message_complete()
+
+    @override
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._give_up_unread()
+
+    @override
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._give_up_unread()
+
+    @override
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._give_up_unread()
+
+    @override
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()
+            self._unread_timer = None
+
+    @override
+    def send_400_response(self, msg: str) -> None:
+        if self._too_much:
+            self._refuse(_too_much_head(), "head")
+        else:
+            self._refuse(InvalidParameterError("This is no HTTP request."), "parse")
+
+    def _await_request(self) -> None:
+        """Bound the time for the rest of a request; nothing to do when all of it is here."""
+        if self._whole:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+        elif self._timer is None:
+            self._timer = self.loop.call_later(self._bounds.request_s, self._too_slow)
+
+    def _too_slow(self) -> None:
+        self._timer = None
+        self._ended = True
+        self._cut("slow")
+        self.transport.close()
+        self._give_up_unread()
+
+    def _give_up_unread(self) -> None:
+        if self._unread_timer is None:
+            self._unread_timer = self.loop.call_later(self._bounds.unread_s, self._unread)
+
+    def _unread(self) -> None:
+        self._unread_timer = None
+        self._cut("unread")
+        self.transport.abort()
+
+    def _refuse(self, error: ServiceError, bound: str) -> None:
+        """Answer without the app and hear nothing more; a moment later the connection ends."""
+        self._ended = True
+        self._cut(bound)
+        if len(self.connections) > self._bounds.connections + self._bounds.refusals:
+            self.transport.abort()
+            return
+        if bool(self.cycle) and not self.cycle.response_complete:
+            # An earlier request of this connection is being answered: no word may come between.
+            self.transport.close()
+            return
+        self.transport.write(_answer(error, self._fresh_id()))
+        # Closing at once would meet what the caller still sends with a reset that eats the answer.
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._timer = self.loop.call_later(self._bounds.linger_s, self.transport.abort)
+
+
+def _answer(error: ServiceError, request_id: str) -> bytes:
+    response = problem_response(error, instance="/", request_id=request_id)
+    head = [*response.raw_headers, (b"x-request-id", request_id.encode())]
+    head.append((b"connection", b"close"))
+    lines = b"".join(b"%s: %s\r\n" % field for field in head)
+    return STATUS_LINE[error.status] + lines + b"\r\n" + bytes(response.body)
+
+
+def _full_house() -> OverloadedError:
+    return OverloadedError("Too many connections are open here.", retry_after_s=1)
+
+
+def _too_much_head() -> HeadersTooLargeError:
+    return HeadersTooLargeError("The head of the request is too large.")

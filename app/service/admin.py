@@ -1,0 +1,197 @@
+"""What admins may do with kept answers: end them, or be told how a request would be answered."""
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+from app.cache.freshness import Freshness
+from app.domain.plan import Plan, make_plan
+from app.domain.query import TaskQuery
+from app.errors import AccountNotFoundError, ScopeDeniedError
+from app.service.batch import Batch
+from app.service.encode import key_text
+from app.service.items import House, OneItem
+from app.service.nouns import ACTIVITIES, TASKS
+from app.service.scope import Scope
+from app.service.tasks import Tree
+
+Question = TaskQuery | Tree | OneItem
+QueryT = TypeVar("QueryT", bound=TaskQuery)
+_NS = 1_000_000_000
+Meta = msgspec.Meta
+_AnId = Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+class Purge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to end: all that matches everything given, or all there is."""
+
+    account: Annotated[_AnId | None, Meta(description="Alias.", examples=["eu2"])] = None
+    tenant: Annotated[
+        _AnId | None,
+        Meta(description="Numeric id or UUID; lists that name others are left alone."),
+    ] = None
+    query: Annotated[
+        Annotated[str, Meta(max_length=8192)] | None,
+        Meta(description="A path with its query, for the answers to it, whoever may see them."),
+    ] = None
+    all: Annotated[bool, Meta(description="All there is; nothing else may be given.")] = False
+    hard: Annotated[
+        bool, Meta(description="Forget it; else it may still serve when the platform fails.")
+    ] = False
+
+
+class Purged(msgspec.Struct, frozen=True):
+    """How many answers were kept and matched."""
+
+    purged: int
+
+
+class UpstreamCall(msgspec.Struct, frozen=True):
+    """A list or an item that an account would be asked for, as the platform spells it."""
+
+    account: str
+    noun: str
+    parameters: tuple[str, ...]
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """How a request would be answered now; times in seconds."""
+
+    query: dict[str, Any]
+    key: str
+    how: str
+    age_s: float | None
+    ttl_s: float | None
+    size_bytes: int
+    problem: str | None
+    probe_in_s: float | None
+    in_the_air: bool
+    upstream_calls: tuple[UpstreamCall, ...]
+
+
+class Admin:
+    """Looks into the cache of `house` for admins; what they may not see stays out of reach."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    def purge(
+        self,
+        scope: Scope,
+        *,
+        account: str | None = None,
+        tenant: str | None = None,
+        question: Question | None = None,
+        hard: bool = False,
+    ) -> int:
+        """End the freshness of what matches all that is given, and return how many were kept.
+
+        By a tenant goes what may show something of it: all but what is narrowed to others.
+
+        Raises:
+            AccountNotFoundError: there is no `account`.
+            ScopeDeniedError: it is outside of `scope`.
+        """
+        if account is not None:
+            scope.refuse([account], self._house.accounts)
+            if account not in self._house.accounts:
+                raise AccountNotFoundError(f"There is no account {account!r}.")
+
+        def matches(key: Hashable) -> bool:
+            if not isinstance(key, Question) or not _is_within(key, scope):
+                return False
+            return (
+                (account is None or account in _accounts(key))
+                and (tenant is None or _may_show(key, tenant))
+                and (question is None or _asks(key, question))
+            )
+
+        return self._house.cache.purge(matches, hard=hard)
+
+    def explain(self, question: Question, freshness: Freshness) -> Explanation:
+        """Return how `question` would be answered; nobody is asked.
+
+        Raises:
+            ScopeDeniedError: it goes on from a place that may be that of an unseen item.
+        """
+        walked = isinstance(question, TaskQuery) and question.position is not None
+        if walked and _within(question) is not None:
+            raise ScopeDeniedError("Cursors are explained to those who see every tenant.")
+        told = self._house.cache.explain(question, freshness)
+        return Explanation(
+            query=msgspec.to_builtins(question),
+            key=key_text(question),
+            how=told.how,
+            age_s=told.age_s,
+            ttl_s=told.ttl_s,
+            size_bytes=told.size_bytes,
+            problem=told.problem,
+            probe_in_s=told.probe_in_s,
+            in_the_air=told.in_the_air,
+            upstream_calls=() if told.how == "hit" else tuple(self._calls(question)),
+        )
+
+    def _calls(self, question: Question) -> Sequence[UpstreamCall]:
+        if isinstance(question, OneItem):
+            ref = question.ref
+            asked = ("id", ref.number) if ref.number else ("uuid", str(ref.uuid))
+            return [_call(each, question.noun, [asked]) for each in question.accounts]
+        query = question.query if isinstance(question, Tree) else question
+        noun = TASKS if type(query) is TaskQuery else ACTIVITIES
+        batch = Batch(noun, query.ids, query.accounts)
+        calls = []
+        for account in query.accounts:
+            plan = self._plan(query, account)
+            if query.ids:
+                calls += [_call(account, noun.one, ids) for ids in batch.wanted(account)]
+            elif plan is not None:
+                calls.append(_call(account, noun.one, plan.params))
+        return calls
+
+    def _plan(self, query: TaskQuery, account: str) -> Plan | None:
+        ttl_s, anchor_ns = self._house.moment(query, int(self._house.clock() * _NS))
+        return make_plan(
+            query, account, now_ns=anchor_ns, step_s=ttl_s, tenants=self._house.tenants
+        )
+
+
+def _call(account: str, noun: str, params: Iterable[tuple[str, str]]) -> UpstreamCall:
+    return UpstreamCall(account, noun, tuple(f"{name}={value}" for name, value in params))
+
+
+def _accounts(question: Question) -> tuple[str, ...]:
+    return question.query.accounts if isinstance(question, Tree) else question.accounts
+
+
+def _within(question: Question) -> tuple[str, ...] | None:
+    return question.query.within if isinstance(question, Tree) else question.within
+
+
+def _is_within(question: Question, scope: Scope) -> bool:
+    """Say whether all that an answer may show is in `scope`."""
+    visible = all(scope.sees(account) for account in _accounts(question))
+    return visible and scope.tenants in {None, _within(question)}
+
+
+def _may_show(question: Question, tenant: str) -> bool:
+    """Say no only of lists that name other tenants; what is below what, nobody can tell."""
+    named = question.values("tenant") if isinstance(question, TaskQuery) else ()
+    return not named or tenant in named
+
+
+def _asks(question: Question, other: Question) -> bool:
+    """Say whether both ask the same, whoever sees how much of the answer."""
+    return _bare(question) == _bare(other) and {*_accounts(question)} <= {*_accounts(other)}
+
+
+def _bare(question: Question) -> Question:
+    if isinstance(question, Tree):
+        return Tree(_bare_query(question.query))
+    if isinstance(question, OneItem):
+        return msgspec.structs.replace(question, accounts=(), within=None)
+    return _bare_query(question)
+
+
+def _bare_query(query: QueryT) -> QueryT:
+    return msgspec.structs.replace(query, accounts=(), within=None)

@@ -1,0 +1,43 @@
+"""Figures of who may ask: refusals, limits, the consumers' file, the issuer's keys."""
+
+from functools import partial
+
+from prometheus_client import CollectorRegistry, Counter
+
+
+class AccessMetrics:
+    """Counts what happened at the door; each method is one fact."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        counter = partial(Counter, registry=registry)
+        name = "taskgate_unauthenticated_total"
+        text = "Requests without valid credentials, by whether any were sent."
+        self._unauthenticated = counter(name, text, ["credentials"])
+        name, text = "taskgate_rate_limited_total", "Requests over their consumer's rate."
+        self._limited = counter(name, text, ["consumer"])
+        name, text = "taskgate_consumers_file_reads_total", "Changes of the consumers' file."
+        self._reads = counter(name, text, ["outcome"])
+        name, text = "taskgate_issuer_fetches_total", "Fetches of the token issuer's keys."
+        self._fetches = counter(name, text, ["outcome"])
+        name, text = "taskgate_connections_cut_total", "Connections that were ended at a bound."
+        self._cut = counter(name, text, ["bound"])
+
+    def unauthenticated(self, refused: bool) -> None:  # noqa: FBT001  # the one fact there is
+        """Count a request that nobody stands for; `refused` says that credentials were sent."""
+        self._unauthenticated.labels("refused" if refused else "missing").inc()
+
+    def limited(self, consumer: str) -> None:
+        """Count a request over the rate; the names are those that are configured."""
+        self._limited.labels(consumer).inc()
+
+    def file_read(self, ok: bool) -> None:  # noqa: FBT001
+        """Count a change of the consumers' file that was taken up, or refused."""
+        self._reads.labels("ok" if ok else "refused").inc()
+
+    def keys_fetched(self, ok: bool) -> None:  # noqa: FBT001
+        """Count a fetch of the issuer's keys."""
+        self._fetches.labels("ok" if ok else "failed").inc()
+
+    def connection_cut(self, bound: str) -> None:
+        """Count a connection that was ended; `bound` is one of the server's words."""
+        self._cut.labels(bound).inc()

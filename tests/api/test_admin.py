@@ -1,0 +1,161 @@
+"""The admin routes: what is kept is ended or explained, and who did it is logged."""
+
+from typing import Any
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+from tests.api.test_scopes import served
+from tests.support.consumers import required
+from tests.support.estate import BAKERY, CONSUMERS, NORTH, headers
+from tests.support.platform import FakeTime
+
+_ADMINS = required(**{name: given | {"admin": True} for name, given in CONSUMERS.items()})[
+    "consumers"
+]
+LISTS = ("/v1/tasks", f"/v1/tasks?tenant={BAKERY}", "/v1/tasks/eu2.1", "/v1/tasks?account=us",
+         "/v1/tasks/eu2.1/activities?view=tree")  # fmt: skip
+
+
+async def purge(client: httpx.AsyncClient, kind: str = "admin", **body: Any) -> httpx.Response:
+    """Ask for a purge."""
+    return await client.post("/v1/admin/purge", json=body, headers=headers(kind))
+
+
+async def explain(client: httpx.AsyncClient, path: str, kind: str = "admin") -> httpx.Response:
+    """Ask for an explanation."""
+    params = {"path": path}
+    return await client.get("/v1/admin/explain", params=params, headers=headers(kind))
+
+
+@pytest.mark.parametrize(
+    ("body", "purged"),
+    [({"all": True}, 5), ({"account": "eu2"}, 4), ({"account": "us"}, 3), ({"tenant": NORTH}, 4),
+     ({"tenant": BAKERY, "account": "us"}, 3), ({"query": "/v1/tasks"}, 2),
+     ({"query": "/v1/tasks/eu2.1"}, 1), ({"query": "/v1/tasks/eu2.1/activities?view=tree"}, 1),
+     ({"query": "/v1/tasks?limit=7"}, 0)],
+)  # fmt: skip
+async def test_purge(time: FakeTime, body: dict[str, Any], purged: int) -> None:
+    """What matches all that is given has no freshness left; the count is of kept answers."""
+    async with served(time) as (client, _):
+        for path in LISTS:
+            await client.get(path, headers=headers("all"))
+        answer = await purge(client, **body)
+
+    assert (answer.status_code, answer.json()) == (200, {"purged": purged})
+
+
+async def test_asks_again(time: FakeTime) -> None:
+    """After a purge the next request asks the platform."""
+    async with served(time) as (client, _):
+        for _ in range(2):
+            await client.get("/v1/tasks", headers=headers("all"))
+        await purge(client, query="/v1/tasks")
+        answer = await client.get("/v1/tasks", headers=headers("all"))
+
+    assert "fwd=" in answer.headers["cache-status"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [(b"{}", "conflicting-parameters"), (b'{"all":true,"account":"eu2"}', "conflicting-parameters"),
+     (b"[", "invalid-parameter"), (b"\xff", "invalid-parameter"), (b"", "invalid-parameter"),
+     (b'{"everything":true}', "invalid-parameter"), (b'{"account":"moon"}', "account-not-found"),
+     (b'{"query":"/v1/accounts"}', "invalid-value")],
+)  # fmt: skip
+async def test_refused(time: FakeTime, body: bytes, code: str) -> None:
+    """A purge that says too little, too much, or nothing readable is refused."""
+    async with served(time) as (client, _):
+        answer = await client.post("/v1/admin/purge", content=body, headers=headers("admin"))
+
+    assert answer.json()["code"] == code
+
+
+async def test_scoped_admin(time: FakeTime) -> None:
+    """An admin reaches what it may see, and nothing else."""
+    async with served(time, consumers=_ADMINS) as (client, _):
+        for kind in ("all", "north", "us"):
+            await client.get("/v1/tasks", headers=headers(kind))
+        found = [(await purge(client, kind, all=True)).json() for kind in ("north", "us")]
+        denied = await purge(client, "us", account="eu2")
+
+    assert found == [{"purged": 1}, {"purged": 1}]
+    assert denied.json()["code"] == "scope-denied"
+
+
+async def test_no_foreign_place(time: FakeTime) -> None:
+    """A cursor may stand at an unseen item: it is explained to those who see everything."""
+    async with served(time, consumers=_ADMINS) as (client, _):
+        path = "/v1/tasks?limit=1"
+        following = (await client.get(path, headers=headers("all"))).json()["page"]["next"]
+        found = [(await explain(client, following, kind)).status_code for kind in ("all", "north")]
+
+    assert found == [200, 403]
+
+
+@pytest.mark.parametrize(
+    ("path", "calls"),
+    [
+        ("/v1/tasks?status=failed&account=us",
+         [["resultCode=error", "state=completed", "order=desc(enqueuedAt)", "order=desc(id)"]]),
+        ("/v1/tasks?id=us.2,us.3&account=us", [["id=2", "id=3"]]),
+        ("/v1/tasks?state=enqueued&result=ok&status=failed&account=us", []),
+        ("/v1/tasks/us.2", [["id=2"]]),
+        ("/v1/activities/us.00000000-0000-4000-8000-000000000002",
+         [["uuid=00000000-0000-4000-8000-000000000002"]]),
+        ("/v1/tasks/us.2/activities", [["taskId=2", "order=asc(createdAt)", "order=asc(id)"]]),
+        ("/v1/tasks/us.2/activities?view=tree",
+         [["taskId=2", "order=asc(createdAt)", "order=asc(id)"]]),
+        ("/v1/tasks/2/activities", [["id=2"], ["id=2"]]),
+        ("/v1/activities?account=us", [["order=desc(createdAt)", "order=desc(id)"]]),
+    ],
+)  # fmt: skip
+async def test_explain(time: FakeTime, path: str, calls: list[list[str]]) -> None:
+    """A path is told with the calls that it would make; it makes none."""
+    async with served(time) as (client, platforms):
+        told = (await explain(client, path)).json()
+
+    assert [call["parameters"] for call in told["upstream_calls"]] == calls
+    assert (told["how"], platforms["us"].requests) == ("miss", [])
+
+
+async def test_explain_kept(time: FakeTime) -> None:
+    """A kept answer is told with its clocks, under the key that `Cache-Status` shows to admins."""
+    async with served(time) as (client, _):
+        answer = await client.get("/v1/tasks", headers=headers("admin"))
+        others = await client.get("/v1/tasks", headers=headers("all"))
+        time.now += 3
+        told = (await explain(client, "/v1/tasks")).json()
+
+    assert (told["how"], told["age_s"], told["upstream_calls"]) == ("hit", 3, [])
+    assert f'key="{told["key"]}"' in answer.headers["cache-status"]
+    assert "key=" not in others.headers["cache-status"]
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?path=a&path=b", "?path=/v1/accounts", "?path=/v1/tasks&x=1"]
+)
+async def test_explain_what(time: FakeTime, query: str) -> None:
+    """One path that is answered from the cache, and nothing else."""
+    async with served(time) as (client, _):
+        answer = await client.get(f"/v1/admin/explain{query}", headers=headers("admin"))
+
+    assert answer.status_code == 400
+
+
+async def test_audit(time: FakeTime) -> None:
+    """The log says who ended or looked at what, how many answers that were, and who tried."""
+    async with served(time) as (client, _):
+        with capture_logs() as lines:
+            await purge(client, account="eu2")
+            await purge(client, "us", all=True)
+            await explain(client, "/v1/tasks")
+            await explain(client, "/v1/tasks", "us")
+
+    told = [line for line in lines if line["event"].startswith("admin_")]
+    assert [(line["event"], line["consumer"]) for line in told] == [
+        ("admin_purged", "admin"), ("admin_refused", "us"),
+        ("admin_explained", "admin"), ("admin_refused", "us"),
+    ]  # fmt: skip
+    assert (told[0]["account"], told[0]["purged"]) == ("eu2", 0)

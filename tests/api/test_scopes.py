@@ -1,0 +1,282 @@
+"""Who sees what: eight kinds of consumer at every route, and never a byte more."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.estate import BAKERY, KINDS, NORTH, NORTH_UUID, PARTNER, headers, settings
+from tests.support.estate import platforms as estate
+from tests.support.platform import FakeTime
+from tests.support.serving import ids, serving
+from tests.support.upstream import FakeUpstream, a_task
+
+# Status by kind: nobody, stranger, all, admin, us, north, uuid, bakery (of eu2 alone).
+MATRIX: dict[str, list[int]] = {
+    "/v1/tasks": [401, 401, 200, 200, 200, 200, 200, 200],
+    "/v1/tasks?include=activities,raw": [401, 401, 200, 200, 200, 200, 200, 200],
+    "/v1/tasks?account=eu2": [401, 401, 200, 200, 403, 200, 200, 200],
+    "/v1/tasks?account=us": [401, 401, 200, 200, 200, 200, 200, 403],
+    "/v1/tasks?account=moon": [401, 401, 404, 404, 404, 404, 404, 404],
+    f"/v1/tasks?tenant={BAKERY}": [401, 401, 200, 200, 200, 403, 403, 200],
+    f"/v1/tasks?tenant={BAKERY},{NORTH}": [401, 401, 200, 200, 200, 403, 403, 403],
+    f"/v1/tasks?tenant={NORTH}": [401, 401, 200, 200, 200, 200, 200, 403],
+    f"/v1/tasks?tenant={NORTH_UUID}": [401, 401, 200, 200, 200, 200, 200, 403],
+    f"/v1/tasks?tenant={PARTNER}": [401, 401, 200, 200, 200, 200, 200, 200],
+    "/v1/tasks?tenant=999": [401, 401, 200, 200, 200, 403, 403, 403],
+    "/v1/tasks?tenant=999&state=enqueued&result=ok": [401, 401, 200, 200, 200, 403, 403, 403],
+    "/v1/tasks?id=2": [401, 401, 409, 409, 200, 200, 200, 200],
+    "/v1/tasks?id=eu2.1,eu2.2,us.2": [401, 401, 200, 200, 200, 200, 200, 200],
+    "/v1/tasks/2": [401, 401, 409, 409, 200, 200, 200, 200],
+    "/v1/tasks/eu2.1": [401, 401, 200, 200, 404, 200, 404, 404],  # no item told the UUID's number
+    "/v1/tasks/eu2.1?include=raw": [401, 401, 200, 200, 404, 200, 404, 404],
+    "/v1/tasks/eu2.2": [401, 401, 200, 200, 404, 404, 404, 200],
+    "/v1/tasks/eu2.5": [401, 401, 200, 200, 404, 404, 404, 404],
+    "/v1/tasks/us.2": [401, 401, 200, 200, 200, 200, 200, 404],
+    "/v1/tasks/eu2.99": [401, 401, 404, 404, 404, 404, 404, 404],
+    "/v1/tasks/eu2.1/activities": [401, 401, 200, 200, 404, 200, 404, 404],
+    "/v1/tasks/eu2.1/activities?view=tree": [401, 401, 200, 200, 404, 200, 404, 404],
+    "/v1/tasks/eu2.2/activities": [401, 401, 200, 200, 404, 404, 404, 200],
+    "/v1/activities": [401, 401, 200, 200, 200, 200, 200, 200],
+    "/v1/activities?task=eu2.2": [401, 401, 200, 200, 200, 200, 200, 200],
+    "/v1/activities/eu2.11": [401, 401, 200, 200, 404, 200, 404, 404],
+    "/v1/activities/eu2.12": [401, 401, 200, 200, 404, 404, 404, 200],
+    "/v1/accounts": [401, 401, 200, 200, 200, 200, 200, 200],
+    "/v1/admin/explain?path=/v1/tasks": [401, 401, 403, 200, 403, 403, 403, 403],
+    "/v1/nowhere": [401, 401, 404, 404, 404, 404, 404, 404],
+    "/healthz": [200] * 8,
+}
+# What stands in an answer, by kind: all, us, north, bakery.
+SEEN: dict[str, tuple[list[str], ...]] = {
+    "/v1/tasks": (
+        ["eu2.5", "eu2.4", "us.3", "us.2", "eu2.2", "eu2.1"],
+        ["us.3", "us.2"],
+        ["eu2.4", "us.2", "eu2.1"],
+        ["eu2.2"],
+    ),
+    "/v1/tasks?id=eu2.1,eu2.2,us.2": (
+        ["us.2", "eu2.2", "eu2.1"], ["us.2"], ["us.2", "eu2.1"], ["eu2.2"],
+    ),
+    f"/v1/tasks?tenant={PARTNER}": (
+        ["eu2.4", "us.3", "us.2", "eu2.2", "eu2.1"],
+        ["us.3", "us.2"],
+        ["eu2.4", "us.2", "eu2.1"],
+        ["eu2.2"],
+    ),
+    "/v1/activities": (["eu2.13", "eu2.12", "eu2.11"], [], ["eu2.11"], ["eu2.13", "eu2.12"]),
+    "/v1/activities?task=eu2.2": (["eu2.12"], [], [], ["eu2.12"]),
+}  # fmt: skip
+
+
+@asynccontextmanager
+async def served(
+    time: FakeTime, **changes: Any
+) -> AsyncIterator[tuple[httpx.AsyncClient, dict[str, FakeUpstream]]]:
+    """Serve the estate to its consumers."""
+    platforms = estate(time)
+    async with serving(platforms, time, **settings(**changes)) as client:
+        yield client, platforms
+
+
+@pytest.mark.parametrize("path", MATRIX)
+async def test_matrix(time: FakeTime, path: str) -> None:
+    """Each kind of consumer is told what it may be told, cold, and hot the same again."""
+    async with served(time) as (client, _):
+        answers = [
+            await client.get(path, headers=headers(kind)) for _ in range(2) for kind in KINDS
+        ]
+
+    assert [answer.status_code for answer in answers] == MATRIX[path] * 2
+
+
+@pytest.mark.parametrize("path", SEEN)
+async def test_seen(time: FakeTime, path: str) -> None:
+    """Lists, batches and activities hold what the caller may see, whoever asked before."""
+    kinds = ("all", "us", "north", "bakery")
+    async with served(time) as (client, _):
+        found = [ids((await client.get(path, headers=headers(kind))).json()) for kind in kinds * 2]
+
+    assert tuple(found) == SEEN[path] * 2
+
+
+async def test_missing(time: FakeTime) -> None:
+    """Ids outside are missing from a batch, as those that nothing has."""
+    async with served(time) as (client, _):
+        answer = await client.get("/v1/tasks?id=eu2.1,eu2.2,9", headers=headers("north"))
+
+    assert answer.json()["meta"]["missing_ids"] == ["9", "eu2.2"]
+
+
+async def test_counts(time: FakeTime) -> None:
+    """What is outside is in no count: not what was looked at, not what lacks the sort key."""
+    async with served(time) as (client, platforms):
+        for task in platforms["eu2"].tasks:
+            task.pop("updatedAt", None)
+        path = "/v1/tasks?account=eu2&sort=updated_at"
+        meta = (await client.get(path, headers=headers("bakery"))).json()["meta"]
+
+    assert meta["scanned"] == 1
+    assert meta["notes"] == ["1 tasks without updated_at were left out of this order."]
+
+
+async def test_same_words(time: FakeTime) -> None:
+    """A task outside is told of in the very words of one that does not exist."""
+    told = []
+    async with served(time) as (client, _):
+        for number in ("eu2.2", "eu2.9"):
+            answer = await client.get(f"/v1/tasks/{number}", headers=headers("north"))
+            told.append(answer.json() | {"instance": "", "request_id": "", "detail": ""})
+
+    assert told[0] == told[1]
+
+
+async def test_include_activities(time: FakeTime) -> None:
+    """The steps within a task are those that the caller may see."""
+    path = "/v1/tasks/eu2.1?include=activities"
+    async with served(time) as (client, _):
+        steps = [
+            [
+                each["id"]
+                for each in (await client.get(path, headers=headers(kind))).json()["activities"]
+            ]
+            for kind in ("all", "north")
+        ]
+
+    assert steps == [["eu2.11", "eu2.13"], ["eu2.11"]]
+
+
+async def test_uuid_learns(time: FakeTime) -> None:
+    """Below a UUID things are seen from when an item of the tenant itself told its number."""
+    async with served(time) as (client, _):
+        first = await client.get("/v1/tasks/eu2.1", headers=headers("uuid"))
+        listed = ids((await client.get("/v1/tasks", headers=headers("uuid"))).json())
+        time.now += 6
+        later = await client.get("/v1/tasks/eu2.1", headers=headers("uuid"))
+
+    assert (first.status_code, later.status_code) == (404, 200)
+    assert listed == ["eu2.4", "us.2", "eu2.1"]
+
+
+async def test_shared(time: FakeTime) -> None:
+    """Equal scopes share one kept answer; different ones never do."""
+    how = {}
+    async with served(time) as (client, platforms):
+        for kind in ("north", "north2", "uuid", "all", "admin", "bakery"):
+            answer = await client.get("/v1/tasks?account=eu2", headers=headers(kind))
+            how[kind] = answer.headers["cache-status"].partition(";")[2].split(";")[0].strip()
+
+    assert how == {"north": "fwd=miss", "north2": "hit", "uuid": "fwd=miss", "all": "fwd=miss",
+                   "admin": "hit", "bakery": "fwd=miss"}  # fmt: skip
+    assert platforms["eu2"].calls("/tasks") == 4
+
+
+async def test_only_if_cached(time: FakeTime) -> None:
+    """What is kept for others is not kept for those who see less."""
+    only = {"Cache-Control": "only-if-cached"}
+    async with served(time) as (client, _):
+        await client.get("/v1/tasks", headers=headers("all"))
+        answers = [
+            await client.get("/v1/tasks", headers=headers(kind) | only)
+            for kind in ("admin", "north")
+        ]
+
+    assert [answer.status_code for answer in answers] == [200, 504]
+
+
+@pytest.mark.parametrize("path", ["/v1/tasks", "/v1/tasks?status=running", "/v1/tasks/us.2"])
+async def test_foreign_etag(time: FakeTime, path: str) -> None:
+    """An `ETag` of those who see more is never known, even where both read the same bytes."""
+    async with served(time) as (client, _):
+        etag = (await client.get(path, headers=headers("all"))).headers["etag"]
+        for _ in range(2):
+            answer = await client.get(path, headers=headers("north") | {"If-None-Match": etag})
+            assert (answer.status_code, answer.headers["etag"] != etag) == (200, True)
+
+
+async def test_foreign_cursor(time: FakeTime) -> None:
+    """A cursor of another walks over what its present bearer may see."""
+    async with served(time) as (client, _):
+        page = (await client.get("/v1/tasks?limit=2", headers=headers("all"))).json()["page"]
+        found = {
+            kind: await client.get(page["next"] + "&limit=9", headers=headers(kind))
+            for kind in ("all", "us", "north", "bakery")
+        }
+
+    assert {kind: ids(answer.json()) for kind, answer in found.items()} == {
+        "all": ["us.3", "us.2", "eu2.2", "eu2.1"],
+        "us": ["us.3", "us.2"],
+        "north": ["us.2", "eu2.1"],
+        "bakery": ["eu2.2"],
+    }
+
+
+async def test_cursor_elsewhere(time: FakeTime) -> None:
+    """A cursor over accounts that its bearer sees none of is denied."""
+    async with served(time) as (client, _):
+        answer = await client.get("/v1/tasks?account=eu2&limit=1", headers=headers("all"))
+        found = await client.get(answer.json()["page"]["next"], headers=headers("us"))
+
+    assert (found.status_code, found.json()["code"]) == (403, "scope-denied")
+
+
+async def test_cursor_tells_nothing(time: FakeTime) -> None:
+    """Two cursors at the same place of the same walk are equal, and unreadable."""
+    async with served(time, cursor_secret="s" * 32) as (client, _):
+        cursors = [
+            (await client.get(path, headers=headers("all"))).json()["page"]["next_cursor"]
+            for path in ("/v1/tasks?limit=1", "/v1/tasks?limit=1&max_age=0")
+        ]
+
+    assert cursors[0] == cursors[1]
+    assert "ZXUy" not in cursors[0]
+
+
+async def test_suggestions(time: FakeTime) -> None:
+    """Nobody is pointed to an account outside."""
+    async with served(time) as (client, _):
+        told = {
+            kind: (await client.get("/v1/tasks?account=eu", headers=headers(kind))).json()["errors"]
+            for kind in ("all", "us")
+        }
+
+    assert told["all"][0]["did_you_mean"] == "eu2"
+    assert told["us"][0]["did_you_mean"] is None
+
+
+async def test_ambiguous(time: FakeTime) -> None:
+    """The candidates of an ambiguous id are those that the caller may see."""
+    async with served(time) as (client, platforms):
+        platforms["eu2"].tasks[1]["tenant"] = platforms["us"].tasks[0]["tenant"]
+        told = {
+            kind: (await client.get("/v1/tasks/2", headers=headers(kind))).json()
+            for kind in ("north", "bakery")
+        }
+
+    assert told["north"]["errors"][0]["allowed"] == "eu2.2, us.2"
+    assert told["bakery"]["code"] == "task-not-found"
+
+
+async def test_account_gone(time: FakeTime) -> None:
+    """A cursor over an account that is configured no more says so."""
+    secret = {"cursor_secret": "s" * 32}
+    async with served(time, **secret) as (client, _):
+        following = (await client.get("/v1/tasks?limit=1", headers=headers("all"))).json()["page"]
+    alone = {"us": FakeUpstream(clock=time.clock)}
+    async with serving(alone, time, **secret) as client:
+        answer = await client.get(following["next"])
+
+    assert answer.json()["code"] == "account-not-found"
+
+
+async def test_unreadable(time: FakeTime) -> None:
+    """An item that can't be read belongs to nobody who sees but some tenants."""
+    async with served(time) as (client, platforms):
+        platforms["us"].tasks.append(a_task(3) | {"id": 3.5, "idString": "?", "uuid": None})
+        seen = [
+            len((await client.get("/v1/tasks?account=us", headers=headers(kind))).json()["items"])
+            for kind in ("us", "north")
+        ]
+
+    assert seen == [3, 1]
