@@ -5,7 +5,7 @@ import pytest
 from starlette.applications import Starlette
 
 from app.sandbox.app import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, create_sandbox
-from tests.support.platform import UNIX, FakeTime
+from tests.support.platform import FakeTime
 from tests.support.serving import get, ids, serving, walk
 
 # They need nothing of the machine but its time: each is some hundreds of pages.
@@ -41,8 +41,7 @@ async def test_ninety_days(time: FakeTime, noun: str, limit: int, most: int, sor
 
 async def test_steps(time: FakeTime) -> None:
     """Steps are the same in their tasks, in the list of one task, in its tree and among all."""
-    # The platform stands still: what the gateway waits between its calls changes no step.
-    sandbox = create_sandbox(clock=lambda: UNIX)
+    sandbox = create_sandbox(clock=time.clock)
     async with serving({"eu2": httpx.ASGITransport(sandbox)}, time, **LOGIN) as client:
         tasks = (await get(client, "/v1/tasks?limit=100&include=activities"))["items"]
         listed = [await get(client, f"/v1/tasks/{each['id']}/activities") for each in tasks]

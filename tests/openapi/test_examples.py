@@ -25,6 +25,24 @@ def contents() -> Iterator[Any]:
                     yield pytest.param(media, id=f"{operation['operationId']}-{status}")
 
 
+def parameters() -> Iterator[Any]:
+    """Every parameter of a query string that an operation takes."""
+    for methods in DOCUMENT["paths"].values():
+        for operation in methods.values():
+            for parameter in operation.get("parameters", ()):
+                name = f"{operation['operationId']}-{parameter['name']}"
+                yield pytest.param(parameter["schema"], id=name)
+
+
+@pytest.mark.parametrize("schema", list(parameters()))
+def test_parameters(schema: dict[str, Any]) -> None:
+    """The examples of a parameter are allowed, and no default makes *Try it out* send it."""
+    one = schema.get("items", schema)
+
+    assert "default" not in one
+    assert [fault.message for each in one.get("examples", ()) for fault in faults(one, each)] == []
+
+
 def given(media: dict[str, Any]) -> list[Any]:
     """Return the examples of a body."""
     named = [each["$ref"].rpartition("/")[2] for each in media.get("examples", {}).values()]

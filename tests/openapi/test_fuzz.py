@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.consumers import bearer, required
 from tests.support.live import live
 
 HOUSE = Path(__file__).parent.parent.parent
@@ -20,13 +21,16 @@ NOT_EVERY = re.compile(r"API Links:\s+(\d+) covered / (?!\1 )")
 @pytest.mark.machine
 def test_nothing_found(tmp_path: Path) -> None:
     """All checks, examples, edges, noise and walks by link: two thousand cases find nothing."""
-    with live("eu2", "us4", history_days=1) as url:
+    consumers = required(ops={"admin": True, "rate": "10000/s"})
+    with live("eu2", "us4", history_days=1, **consumers) as url:
         done = subprocess.run(  # noqa: S603  # a program of the lock
             [
                 SCHEMATHESIS,
                 "--config-file",
                 str(CONFIG),
                 "run",
+                "--header",
+                f"Authorization: {bearer('ops')['Authorization']}",
                 f"{url}/openapi.json",
             ],
             cwd=tmp_path,

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from shutil import which
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -16,8 +16,11 @@ from tests.support.platform import UNIX
 
 
 @contextmanager
-def live(*aliases: str, history_days: int = 7) -> Iterator[str]:
-    """Serve an account of the sandbox under each alias, and return the address of the service."""
+def live(*aliases: str, history_days: int = 7, **others: Any) -> Iterator[str]:
+    """Serve an account of the sandbox under each alias, and return the address of the service.
+
+    Everybody may ask, unless `others`, which are settings, name consumers.
+    """
     with ExitStack() as stack:
         accounts: dict[str, AccountSettings] = {}
         for alias in aliases:
@@ -32,7 +35,9 @@ def live(*aliases: str, history_days: int = 7) -> Iterator[str]:
             )
         # No caller here is to wait for another's turn at the platform.
         upstream = UpstreamSettings.model_validate({"rate": "10000/s", "concurrency": 64})
-        settings = Settings(_env_file=None, accounts=accounts, upstream=upstream)
+        settings = Settings(
+            _env_file=None, accounts=accounts, upstream=upstream, **{"auth": "off"} | others
+        )
         app = create_app(settings, sandbox=True, clock=lambda: UNIX)
         app.state.readiness.started = True
         yield stack.enter_context(SandboxServer(app)).url
