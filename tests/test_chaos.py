@@ -4,7 +4,7 @@ import asyncio
 import gc
 import resource
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -111,6 +111,15 @@ async def service(url: str, speed: Speed) -> AsyncIterator[httpx.AsyncClient]:
 def speed(request: pytest.FixtureRequest) -> Speed:
     """A full minute of chaos in the seconds that are given to it."""
     return Speed(FULL_S / float(request.config.getoption("--chaos-seconds")))
+
+
+@pytest.fixture(autouse=True)
+def _collector() -> Iterator[None]:
+    """Collect garbage as the service does: the other tests let more of it lie."""
+    theirs = gc.get_threshold()
+    gc.set_threshold(700, 10, 10)
+    yield
+    gc.set_threshold(*theirs)
 
 
 def memory_kb() -> int:
