@@ -94,6 +94,7 @@ async def service(url: str, speed: Speed) -> AsyncIterator[httpx.AsyncClient]:
         "client_secret": DEFAULT_CLIENT_SECRET,
     }
     settings = Settings(
+        auth="off",
         _env_file=None,
         accounts={"chaos": AccountSettings.model_validate(account)},
         cache=CacheSettings(max_bytes=1_048_576),
