@@ -69,6 +69,7 @@ def settings(**upstream: object) -> Settings:
     url = "https://platform.example"
     account = {"url": url, "client_id": DEFAULT_CLIENT_ID, "client_secret": DEFAULT_CLIENT_SECRET}
     return Settings(
+        auth="off",
         _env_file=None,
         accounts={"bench": AccountSettings.model_validate(account)},
         upstream=UpstreamSettings.model_validate(upstream),
