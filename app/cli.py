@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from app import __version__, settings
 from app.api.health import Readiness
+from app.api.protocol_door import protocol_door
 from app.errors import ServiceError, UpstreamAuthFailedError
 from app.main import SYSTEM_CLOCK, create_app, create_platforms
 from app.platform.client import PlatformClient
@@ -128,7 +129,7 @@ def _serve(arguments: argparse.Namespace, run: Run) -> int:
         if arguments.sandbox:
             configured = _with_sandbox(configured, stack)
         _refuse_unservable(configured)
-        configure_logging(fmt=configured.log_format, level=configured.log_level)
+        write_lines = configure_logging(fmt=configured.log_format, level=configured.log_level)
         log = structlog.get_logger()
         for name, meant in settings.strangers().items():
             log.warning("unknown_setting", name=name, did_you_mean=meant)
@@ -140,11 +141,12 @@ def _serve(arguments: argparse.Namespace, run: Run) -> int:
         except OSError as exc:
             print(f"taskgate: can't listen: {exc.strerror}", file=sys.stderr)
             return 1
-        app = create_app(configured, sandbox=arguments.sandbox)
+        app = create_app(configured, sandbox=arguments.sandbox, write_lines=write_lines)
+        by_protocol = configured.fastlane == "protocol"
         config = uvicorn.Config(
             app,
             loop="uvloop",
-            http="httptools",
+            http=protocol_door(app.state.lane) if by_protocol else "httptools",
             ws="none",
             lifespan="on",
             log_config=None,

@@ -2,7 +2,8 @@
 
 ::
 
-    request ─ RequestId ─ RequestLine ─ ErrorNet ─ TargetLimit ─ HeadAsGet        app.api.middleware
+    request ─ fast lane ── answered before, and still kept ───────────────────→ bytes
+      └ RequestId ─ RequestLine ─ ErrorNet ─ TargetLimit ─ HeadAsGet        app.api.middleware
       └ LeaveWithCaller                                                      app.api.leaving
       └ route → parse → TaskQuery                                            app.api, app.domain
           └ TaskService → Cache ── kept ─────────────────────────────────┐   app.service, app.cache
@@ -17,7 +18,7 @@ import asyncio
 import random
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from urllib.parse import urlsplit
@@ -38,8 +39,11 @@ from app.api import (
     problems,
     tasks,
 )
+from app.api.asgi_door import AsgiDoor
+from app.api.fastlane import FastLane, Headers
 from app.api.freshness import Renderer
 from app.api.health import Readiness
+from app.api.journal import Journal
 from app.api.leaving import LeaveWithCaller
 from app.cache.answers import Clocks
 from app.cache.cache import Cache
@@ -70,6 +74,7 @@ from app.service.nouns import ACTIVITIES
 from app.service.tasks import TaskService
 from app.settings import Settings, UpstreamSettings
 from app.telemetry import calls
+from app.telemetry.lines import RequestLines
 from app.telemetry.metrics import Metrics
 
 _log = structlog.get_logger()
@@ -91,10 +96,12 @@ def create_app(
     monotonic: Clock = SYSTEM_MONOTONIC,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     rand: Callable[[], float] = random.random,
+    write_lines: Callable[[bytes], object] | None = None,
 ) -> FastAPI:
     """Build the service. `clock` is Unix time, `monotonic` never goes back, both in seconds.
 
     `transport` replaces the network, for tests; `sandbox` says that the data is made up.
+    `write_lines` writes many lines of the log at once; without it each goes through the logger.
     """
     cache = Cache[Answer](
         max_bytes=settings.cache.max_bytes,
@@ -135,12 +142,19 @@ def create_app(
     )
     readiness = Readiness(degraded=lambda: book.degraded)
 
+    lines = None
+    if write_lines is not None:
+        lines = RequestLines(write_lines, clock=clock, monotonic=monotonic)
+    journal = Journal(cache=cache, metrics=metrics, lines=lines, later=_later)
+    fresh_id = middleware.fresh_ids()
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             for platform in platforms.values():
                 stack.push_async_callback(platform.aclose)
             stack.push_async_callback(cache.aclose)
+            stack.callback(journal.close)
             readiness.started = True
             yield
             readiness.draining = True
@@ -155,6 +169,8 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.readiness = readiness
+    app.state.cache = cache
+    app.state.metrics = metrics
     renderer = Renderer(
         codings=Codings(cache),
         deadline_s=settings.upstream.answer_deadline_s,
@@ -170,10 +186,23 @@ def create_app(
         app.include_router(docs.router(app, sandbox=sandbox))
     problems.install(app)
     app.add_middleware(LeaveWithCaller)
-    middleware.install(
-        app, metrics=metrics, monotonic=monotonic, fresh_id=lambda: secrets.token_hex(8)
-    )
+    middleware.install(app, metrics=metrics, monotonic=monotonic, fresh_id=fresh_id)
+    if settings.fastlane != "off":
+        lane = FastLane(
+            who=_anybody, cache=cache, sent=journal.note, fresh_id=fresh_id, monotonic=monotonic
+        )
+        app.add_middleware(AsgiDoor, lane=lane)
+        app.state.lane = lane
     return app
+
+
+def _later(seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
+    return asyncio.get_running_loop().call_later(seconds, call)
+
+
+def _anybody(_: Headers) -> Hashable:
+    """Take every caller for the same consumer, as long as there are none."""
+    return ""
 
 
 def create_platforms(

@@ -38,7 +38,7 @@ KNOWN_TO: dict[str, frozenset[str]] = {
     "prometheus_client": frozenset({"telemetry", "api", "main"}),
     "pydantic_settings": frozenset({"settings"}),
     "starlette": frozenset({"api", "main", "sandbox"}),
-    "uvicorn": frozenset({"main", "cli", "sandbox"}),
+    "uvicorn": frozenset({"api", "main", "cli", "sandbox"}),
 }
 
 READS_ENVIRONMENT = frozenset({"settings"})

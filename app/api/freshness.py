@@ -3,7 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from math import floor
-from typing import Any
+from typing import Any, Final
 
 from fastapi import Request, Response
 from starlette.types import Scope
@@ -12,7 +12,7 @@ from app.api.directives import read_wish
 from app.api.negotiation import IDENTITY, choose
 from app.api.problems import render
 from app.service.codings import Codings
-from app.service.encode import Body, Delivery, Wanted
+from app.service.encode import USUAL, Body, Delivery, Wanted
 from app.telemetry import calls
 
 VARY = "Accept, Accept-Encoding, Authorization, Origin, X-API-Key"
@@ -46,7 +46,7 @@ class Renderer:
             ServiceError: a header can't be read, or `ask` raised it.
         """
         began = self._monotonic()
-        scope = request.scope
+        scope, state = request.scope, request.scope["state"]
         sent = _sent(scope)
         wanted = read_wish(
             sent.get(b"cache-control", ""),
@@ -58,13 +58,15 @@ class Renderer:
         try:
             found = await ask(wanted)
         finally:
-            scope["state"]["upstream_calls"] = made.number
+            state["upstream_calls"] = made.number
         now = self._monotonic()
-        scope["state"]["cache"] = found.how
+        state["cache"] = found.how
+        if wanted is USUAL and found.how == "hit" and found.kept.error is None and "trail" in state:
+            state["trail"].found = found
         headers = {
-            "Age": str(int(found.age_s(now))),
+            "Age": _age(found, now),
             "Cache-Status": _cache_status(found, now),
-            "Server-Timing": f"cache;desc={found.how};dur={(now - began) * 1000:.3f}",
+            "Server-Timing": server_timing(found, f"{(now - began) * 1000:.3f}"),
             "Vary": VARY,
         }
         if found.kept.error is not None:
@@ -82,7 +84,7 @@ class Renderer:
         if coding != IDENTITY:
             body = answer.codings.get(coding) or await self._codings.coded(found, coding)
             headers["Content-Encoding"] = coding
-        headers["Cache-Control"] = f"private, max-age={int(found.ttl_left_s(now))}"
+        headers["Cache-Control"] = _cache_control(found, now)
         headers["ETag"] = body.etag
         if answer.next is not None:
             headers["Link"] = f'<{answer.next}>; rel="next"'
@@ -101,6 +103,19 @@ def _sent(scope: Scope) -> dict[bytes, str]:
             text = value.decode("latin-1")
             sent[name] = f"{sent[name]},{text}" if name in sent else text
     return sent
+
+
+def server_timing(found: Delivery, timing: str) -> str:
+    """Return the header that tells how long the answer took to find, in milliseconds."""
+    return f"cache;desc={found.how};dur={timing}"
+
+
+def _age(found: Delivery, now: float) -> str:
+    return str(int(found.age_s(now)))
+
+
+def _cache_control(found: Delivery, now: float) -> str:
+    return f"private, max-age={int(found.ttl_left_s(now))}"
 
 
 def _cache_status(found: Delivery, now: float) -> str:
@@ -127,3 +142,11 @@ def _cache_status(found: Delivery, now: float) -> str:
 def _is_known(if_none_match: str, etag: str) -> bool:
     """Say whether the caller holds this very answer, RFC 9110 section 13.1.2 (weak comparison)."""
     return if_none_match.strip() == "*" or etag in _ETAG.findall(if_none_match)
+
+
+LIVING: Final[Mapping[bytes, Callable[[Delivery, float], str]]] = {
+    b"age": _age,
+    b"cache-control": _cache_control,
+    b"cache-status": _cache_status,
+}
+"""The headers of an answer that change while it is kept, each in whole seconds."""

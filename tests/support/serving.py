@@ -1,9 +1,9 @@
 """The whole service over fake platforms: one network by host name, one clock, one client."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 from fastapi import FastAPI
@@ -25,6 +25,7 @@ def configured(
     upstream: Mapping[str, Any] | None = None,
     docs: bool = False,
     cursor_secret: str | None = None,
+    fastlane: Literal["protocol", "asgi", "off"] = "protocol",
 ) -> Settings:
     """Return settings with an account on `<alias>.example` for each of `aliases`."""
     account = {"client_id": client_id, "client_secret": secret}
@@ -37,6 +38,7 @@ def configured(
         cache=CacheSettings.model_validate(cache or {}),
         upstream=UpstreamSettings.model_validate(upstream or {}),
         docs="on" if docs else "off",
+        fastlane=fastlane,
         cursor_secret=SecretStr(cursor_secret) if cursor_secret else None,
     )
 
@@ -62,6 +64,7 @@ def built(
     time: FakeTime,
     *,
     sandbox: bool = False,
+    write_lines: Callable[[bytes], object] | None = None,
 ) -> FastAPI:
     """Build the app on `time`; every random draw is one half, so no TTL is spread."""
     return create_app(
@@ -72,6 +75,7 @@ def built(
         monotonic=time.monotonic,
         sleep=time.sleep,
         rand=lambda: 0.5,
+        write_lines=write_lines,
     )
 
 
