@@ -6,9 +6,12 @@ Run as `python bench/origin.py PORT DELAY_S STATUS`; `GET /calls` tells how ofte
 
 import asyncio
 import json
+import random
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import uvicorn
 from starlette.applications import Starlette
@@ -16,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+_dice = random.Random(1)  # noqa: S311  # bodies, not secrets
 SAMPLE = Path(__file__).parent.parent / "tests/data/samples/task_completed_ok.json"
 
 
@@ -26,11 +30,14 @@ def main(port: int, delay_s: float, status: int) -> None:
     async def token(_: Request) -> Response:
         return JSONResponse({"access_token": "bench", "token_type": "bearer", "expires_in": 7200})
 
+    @cache
+    def pages(limit: int) -> bytes:
+        return json.dumps({"items": [_task(sample, n) for n in range(limit)]}).encode()
+
     async def tasks(request: Request) -> Response:
         calls["tasks"] += 1
         await asyncio.sleep(delay_s)
-        count = int(request.query_params["limit"])
-        return JSONResponse({"items": [_task(sample, n) for n in range(count)]}, status)
+        return Response(pages(int(request.query_params["limit"])), status, None, "application/json")
 
     async def page(request: Request) -> Response:
         calls["page"] += 1
@@ -53,7 +60,16 @@ def main(port: int, delay_s: float, status: int) -> None:
 
 def _task(sample: dict[str, Any], number: int) -> dict[str, Any]:
     upstream_id = sample["id"] + number
-    return sample | {"id": upstream_id, "idString": str(upstream_id)}
+    task = sample | {"id": upstream_id, "idString": str(upstream_id), "uuid": _uuid()}
+    # Copies of one task would press to nothing.
+    for name in ("executor", "issuer", "policy", "resource"):
+        if name in task:
+            task[name] = task[name] | {"id": _uuid()}
+    return task
+
+
+def _uuid() -> str:
+    return str(UUID(int=_dice.getrandbits(128)))
 
 
 if __name__ == "__main__":
