@@ -117,9 +117,7 @@ def _compare_mixed(ours: str, nginx: str, rounds: int) -> bool:
         (hit, f"{ours}/v1/tasks?status=succeeded&limit=1000&policy_name=p{{}}"),
         (f"{nginx}/page?size={size}", f"{nginx}/page?size={size * 1000 // 34}&n={{}}"),
     )
-    found: list[tuple[float, ...]] = []
-    for turn in range(rounds):
-        found.append(tuple(_mix(hit, f"{cold}-{turn}") for hit, cold in mixes))
+    found = [tuple(_mix(hit, f"{cold}-{turn}") for hit, cold in mixes) for turn in range(rounds)]
     ratio = statistics.median(a / b for a, b in found)
     mine, theirs = (statistics.median(each) for each in zip(*found, strict=True))
     print(

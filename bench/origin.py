@@ -24,20 +24,17 @@ SAMPLE = Path(__file__).parent.parent / "tests/data/samples/task_completed_ok.js
 
 
 def main(port: int, delay_s: float, status: int) -> None:
-    sample = json.loads(SAMPLE.read_bytes())
     calls = {"tasks": 0, "page": 0}
 
     async def token(_: Request) -> Response:
         return JSONResponse({"access_token": "bench", "token_type": "bearer", "expires_in": 7200})
 
-    @cache
-    def pages(limit: int) -> bytes:
-        return json.dumps({"items": [_task(sample, n) for n in range(limit)]}).encode()
-
     async def tasks(request: Request) -> Response:
         calls["tasks"] += 1
         await asyncio.sleep(delay_s)
-        return Response(pages(int(request.query_params["limit"])), status, None, "application/json")
+        return Response(
+            page_of(int(request.query_params["limit"])), status, None, "application/json"
+        )
 
     async def page(request: Request) -> Response:
         calls["page"] += 1
@@ -56,6 +53,12 @@ def main(port: int, delay_s: float, status: int) -> None:
         Route("/calls", count),
     ]
     uvicorn.run(Starlette(routes=routes), port=port, log_level="warning", access_log=False)
+
+
+@cache
+def page_of(tasks: int) -> bytes:
+    sample = json.loads(SAMPLE.read_bytes())
+    return json.dumps({"items": [_task(sample, number) for number in range(tasks)]}).encode()
 
 
 def _task(sample: dict[str, Any], number: int) -> dict[str, Any]:
