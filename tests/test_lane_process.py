@@ -103,7 +103,7 @@ def resident_bytes(process: Process) -> int:
 def test_every_line(process: Process) -> None:
     """Each answer has its line by the end, also those of the last moment."""
     with closing(connected(process)) as caller:
-        for number in range(300):
+        for number in range(150):
             caller.sendall(asked(f"line-{number}"))
             whole(caller)
         process.running.send_signal(signal.SIGTERM)
@@ -111,6 +111,6 @@ def test_every_line(process: Process) -> None:
         assert process.end() == 0
     lines = [line for line in process.lines if line["event"] == "request_served"]
     ids = [line["request_id"] for line in lines if line["request_id"] != "learn"]
-    assert ids == [f"line-{number}" for number in range(300)]
+    assert ids == [f"line-{number}" for number in range(150)]
     assert {line["cache"] for line in lines} == {"miss", "hit"}
     assert len({frozenset(line) for line in lines}) == 1

@@ -59,16 +59,22 @@ class ProtocolDoor(HttpToolsProtocol):
     @override
     def data_received(self, data: bytes) -> None:
         self._fed_at = self.lane.monotonic()
-        if not self._between:
-            super().data_received(data)
-            return
-        head = self.heads.get(data)
-        if head is not None and self._is_free() and self._repeat(head):
-            return
+        began_between = self._between
+        if began_between:
+            head = self.heads.get(data)
+            if head is not None and self._is_free() and self._repeat(head):
+                self._idle_with(self.timeout_keep_alive_task)
+                return
+        # uvicorn would end the timer at each read; it is put back when all was answered here.
+        timer, self.timeout_keep_alive_task = self.timeout_keep_alive_task, None
         self._begun, self._answered = 0, None
         super().data_received(data)
-        if self._begun == 1 and self._answered and self._between and len(data) <= _HEAD_BYTES_MAX:
-            self._remember(data, self._answered)
+        if self._answered is not None and self._between:
+            self._idle_with(timer)
+            if began_between and self._begun == 1 and len(data) <= _HEAD_BYTES_MAX:
+                self._remember(data, self._answered)
+        elif timer is not None:
+            timer.cancel()
 
     @override
     def on_message_begin(self) -> None:
@@ -156,10 +162,7 @@ class ProtocolDoor(HttpToolsProtocol):
         else:
             self.transport.writelines((head, body))
         self.server_state.total_requests += 1
-        if keep_alive:
-            if self.timeout_keep_alive_task is None:
-                self._wait_for_more(self.timeout_keep_alive)
-        else:
+        if not keep_alive:
             self.transport.close()
         self._used_at = ended = self.lane.monotonic()
         self.lane.sent(reply, ended, ended - self._fed_at, request_id)
@@ -175,6 +178,13 @@ class ProtocolDoor(HttpToolsProtocol):
         self.timeout_keep_alive_task = self.loop.call_later(
             seconds, self.timeout_keep_alive_handler
         )
+
+    def _idle_with(self, timer: asyncio.TimerHandle | None) -> None:
+        """Go on with the `timer` that runs, or set one."""
+        if timer is None:
+            self._wait_for_more(self.timeout_keep_alive)
+        else:
+            self.timeout_keep_alive_task = timer
 
     def _remember(self, data: bytes, head: _Head) -> None:
         if any(name == b"x-request-id" for name, _ in head.headers):
