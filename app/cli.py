@@ -147,14 +147,14 @@ def _serve(arguments: argparse.Namespace, run: Run) -> int:
             configured = _with_sandbox(configured, stack)
         if not configured.accounts:
             raise SettingsError(_NO_ACCOUNT)
-        configure_logging(fmt=configured.log_format, level=configured.log_level)
+        write_lines = configure_logging(fmt=configured.log_format, level=configured.log_level)
         log = structlog.get_logger()
         for name, meant in settings.strangers().items():
             log.warning("unknown_setting", name=name, did_you_mean=meant)
         if arguments.sandbox:
             url = configured.accounts["sandbox"].url
             log.warning("sandbox_serving", detail="all data is invented", url=url)
-        app = create_app(configured, sandbox=arguments.sandbox)
+        app = create_app(configured, sandbox=arguments.sandbox, write_lines=write_lines)
         if configured.auth == "required" and not app.state.roster.current().by_name:
             raise SettingsError(_NO_CONSUMER)
         try:
@@ -162,15 +162,21 @@ def _serve(arguments: argparse.Namespace, run: Run) -> int:
         except OSError as exc:
             print(f"taskgate: can't listen: {exc.strerror}", file=sys.stderr)
             return 1
-        config = _server_config(configured, app, app.state.metrics.access.connection_cut)
+        http = bounded(
+            app.state.lane if configured.fastlane == "protocol" else None,
+            cut=app.state.metrics.access.connection_cut,
+            fresh_id=lambda: secrets.token_hex(8),
+            bounds=_bounds(),
+        )
+        config = _server_config(configured, app, http)
         run(Server(config, listener, app.state.readiness))
     return 0
 
 
 def _server_config(
-    configured: Settings, app: Callable[..., Awaitable[None]], cut: Callable[[str], None]
+    configured: Settings, app: Callable[..., Awaitable[None]], http: type[asyncio.Protocol]
 ) -> uvicorn.Config:
-    """Return how to serve `app`; `cut` hears why connections are ended.
+    """Return how to serve `app`, each connection by `http`.
 
     Raises:
         SettingsError: the certificate, its key or the client's authority can't be used.
@@ -178,7 +184,7 @@ def _server_config(
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http=bounded(cut=cut, fresh_id=lambda: secrets.token_hex(8), bounds=_bounds()),
+        http=http,
         ws="none",
         lifespan="on",
         log_config=None,

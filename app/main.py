@@ -2,7 +2,8 @@
 
 ::
 
-    request ─ proxies ─ SecurityHeaders ─ Cors                                    app.api.edge
+    request ─ fast lane ── answered before, still kept ─────────────────→ bytes   app.api.fastlane
+      └ proxies ─ SecurityHeaders ─ Cors                                          app.api.edge
       └ RequestId ─ RequestLine ─ ErrorNet ─ TargetLimit ─ HeadAsGet              app.api.middleware
       └ Hosts ─ FullHouse ─ BodyLimit                                             app.api.edge
       └ Authentication → Caller                                                   app.api.consumers
@@ -27,9 +28,8 @@ from urllib.parse import urlsplit
 
 import httpx
 from fastapi import FastAPI
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from app import __version__
+from app import __version__, wrapping
 from app.api import (
     accounts,
     activities,
@@ -37,19 +37,14 @@ from app.api import (
     docs,
     document,
     health,
-    middleware,
     problem_pages,
     problems,
     tasks,
 )
-from app.api.consumers import Authentication, Everybody, Guard
-from app.api.edge import BodyLimit, Cors, FullHouse, Hosts, SecurityHeaders
 from app.api.freshness import Renderer
 from app.api.health import Readiness
-from app.api.jwt import FetchError, TokenVerifier
-from app.api.leaving import LeaveWithCaller
-from app.api.limits import FailureLimiter, Limiter
-from app.api.roster import Roster
+from app.api.journal import Journal
+from app.api.jwt import FetchError
 from app.cache.answers import Clocks
 from app.cache.cache import Cache
 from app.domain.cursor import CursorCodec
@@ -68,10 +63,11 @@ from app.service.encode import Answer
 from app.service.fanout import Fanout
 from app.service.items import House, ItemService, Lifetimes
 from app.service.nouns import ACTIVITIES
-from app.service.scope import ANYBODY
 from app.service.tasks import TaskService
 from app.settings import CacheSettings, Settings, UpstreamSettings
+from app.telemetry.lines import RequestLines
 from app.telemetry.metrics import Metrics
+from app.wrapping import wrap
 
 Clock = Callable[[], float]
 SYSTEM_CLOCK: Clock = time.time  # noqa: TID251  # here it is handed down from
@@ -90,10 +86,12 @@ def create_app(
     monotonic: Clock = SYSTEM_MONOTONIC,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     rand: Callable[[], float] = random.random,
+    write_lines: Callable[[bytes], object] | None = None,
 ) -> FastAPI:
     """Build the service. `clock` is Unix time, `monotonic` never goes back, both in seconds.
 
     `transport` replaces the network, for tests; `sandbox` says that the data is made up.
+    `write_lines` writes many lines of the log at once; without it each goes through the logger.
 
     Raises:
         SettingsError: the consumers' file is wrong.
@@ -119,6 +117,11 @@ def create_app(
     )
     issuer = IssuerDocuments(failed=FetchError, transport=transport)
 
+    lines = None
+    if write_lines is not None:
+        lines = RequestLines(write_lines, clock=clock, monotonic=monotonic)
+    journal = Journal(cache=cache, metrics=metrics, lines=lines, later=_later)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
@@ -126,6 +129,7 @@ def create_app(
                 stack.push_async_callback(platform.aclose)
             stack.push_async_callback(cache.aclose)
             stack.push_async_callback(issuer.aclose)
+            stack.callback(journal.close)
             readiness.started = True
             yield
             readiness.draining = True
@@ -140,6 +144,7 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.readiness = readiness
+    app.state.cache = cache
     app.state.metrics = metrics
     renderer = Renderer(
         codings=Codings(cache),
@@ -157,8 +162,20 @@ def create_app(
     if settings.docs == "on":
         app.include_router(docs.router(app, sandbox=sandbox))
     problems.install(app)
-    _wrap(app, settings, metrics, issuer, clock=clock, monotonic=monotonic)
+    wrap(
+        app,
+        settings,
+        cache=cache,
+        metrics=metrics,
+        fetch=issuer.fetch,
+        sent=journal.note,
+        clocks=wrapping.Clocks(clock, monotonic),
+    )
     return app
+
+
+def _later(seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
+    return asyncio.get_running_loop().call_later(seconds, call)
 
 
 def _cache(
@@ -206,70 +223,6 @@ def _house(
         clock=clock,
         monotonic=monotonic,
         tenants=KnownTenants(),
-    )
-
-
-def _wrap(
-    app: FastAPI,
-    settings: Settings,
-    metrics: Metrics,
-    issuer: IssuerDocuments,
-    *,
-    clock: Clock,
-    monotonic: Clock,
-) -> None:
-    """Put what wraps every request around the routes of `app`, the innermost first."""
-    app.add_middleware(LeaveWithCaller)
-    _ask_who(app, settings, metrics, issuer, clock=clock, monotonic=monotonic)
-    app.add_middleware(BodyLimit)
-    app.add_middleware(FullHouse)
-    if settings.allowed_hosts:
-        app.add_middleware(Hosts, hosts=settings.allowed_hosts)
-    middleware.install(
-        app, metrics=metrics, monotonic=monotonic, fresh_id=lambda: secrets.token_hex(8)
-    )
-    if settings.cors_origins:
-        app.add_middleware(Cors, origins=settings.cors_origins)
-    app.add_middleware(SecurityHeaders)
-    if settings.trusted_proxies:
-        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
-
-
-def _ask_who(
-    app: FastAPI,
-    settings: Settings,
-    metrics: Metrics,
-    issuer: IssuerDocuments,
-    *,
-    clock: Clock,
-    monotonic: Clock,
-) -> None:
-    """Put the door into `app`: everybody is somebody from here on."""
-    if settings.auth == "off":
-        app.add_middleware(Everybody, consumer=ANYBODY)
-        return
-    roster = Roster(
-        settings,
-        salt=secrets.token_bytes(32),
-        monotonic=monotonic,
-        reloaded=metrics.access.file_read,
-    )
-    app.state.roster = roster
-    tokens = None
-    if settings.oidc is not None:
-        tokens = TokenVerifier(
-            settings.oidc,
-            fetch=issuer.fetch,
-            clock=clock,
-            monotonic=monotonic,
-            fetched=metrics.access.keys_fetched,
-        )
-    app.add_middleware(
-        Authentication,
-        guard=Guard(roster, tokens),
-        limiter=Limiter(monotonic=monotonic, limited=metrics.access.limited),
-        failures=FailureLimiter(monotonic=monotonic),
-        refused=metrics.access.unauthenticated,
     )
 
 

@@ -11,7 +11,9 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from app.api.fastlane import FastLane
 from app.api.problems import problem_response
+from app.api.protocol_door import protocol_door
 from app.errors import (
     HeadersTooLargeError,
     InvalidParameterError,
@@ -52,13 +54,20 @@ def descriptors(soft: int, hard: int, bounds: Bounds = _BOUNDS) -> tuple[int, Bo
 
 
 def bounded(
-    *, cut: Callable[[str], None], fresh_id: Callable[[], str], bounds: Bounds
+    lane: FastLane | None,
+    *,
+    cut: Callable[[str], None],
+    fresh_id: Callable[[], str],
+    bounds: Bounds,
 ) -> type[asyncio.Protocol]:
-    """Return what uvicorn makes its protocols with; `cut` is told why each connection was ended."""
-    return cast(
-        "type[asyncio.Protocol]",
-        partial(BoundedProtocol, cut=cut, fresh_id=fresh_id, bounds=bounds),
-    )
+    """Return what uvicorn makes its protocols with; `cut` is told why each connection was ended.
+
+    With a `lane` its door stands between the bounds and uvicorn.
+    """
+    kind: Callable[..., BoundedProtocol] = BoundedProtocol
+    if lane is not None:
+        kind = type("BoundedDoor", (BoundedProtocol, protocol_door(lane)), {})
+    return cast("type[asyncio.Protocol]", partial(kind, cut=cut, fresh_id=fresh_id, bounds=bounds))
 
 
 class _TooMuchHeadError(Exception):
@@ -144,7 +153,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     @override
     def on_message_complete(self) -> None:
-        self._whole = True
+        # Both: a head that the door has seen before is told to be complete, and never to begin.
+        self._whole, self._in_head = True, False
         super().on_message_complete()
 
     @override
@@ -156,7 +166,8 @@ class BoundedProtocol(HttpToolsProtocol):
     @override
     def timeout_keep_alive_handler(self) -> None:
         super().timeout_keep_alive_handler()
-        self._give_up_unread()
+        if self.transport.is_closing():
+            self._give_up_unread()
 
     @override
     def pause_writing(self) -> None:

@@ -338,6 +338,7 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "console"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     docs: Literal["on", "off"] = "on"
+    fastlane: Literal["protocol", "asgi", "off"] = "protocol"
 
     @model_validator(mode="after")
     def _readable_cursor_secret(self) -> "Settings":

@@ -6,9 +6,12 @@ Run as `python bench/origin.py PORT DELAY_S STATUS`; `GET /calls` tells how ofte
 
 import asyncio
 import json
+import random
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import uvicorn
 from starlette.applications import Starlette
@@ -16,11 +19,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+_dice = random.Random(1)  # noqa: S311  # bodies, not secrets
 SAMPLE = Path(__file__).parent.parent / "tests/data/samples/task_completed_ok.json"
 
 
 def main(port: int, delay_s: float, status: int) -> None:
-    sample = json.loads(SAMPLE.read_bytes())
     calls = {"tasks": 0, "page": 0}
 
     async def token(_: Request) -> Response:
@@ -29,8 +32,9 @@ def main(port: int, delay_s: float, status: int) -> None:
     async def tasks(request: Request) -> Response:
         calls["tasks"] += 1
         await asyncio.sleep(delay_s)
-        count = int(request.query_params["limit"])
-        return JSONResponse({"items": [_task(sample, n) for n in range(count)]}, status)
+        return Response(
+            page_of(int(request.query_params["limit"])), status, None, "application/json"
+        )
 
     async def page(request: Request) -> Response:
         calls["page"] += 1
@@ -51,9 +55,24 @@ def main(port: int, delay_s: float, status: int) -> None:
     uvicorn.run(Starlette(routes=routes), port=port, log_level="warning", access_log=False)
 
 
+@cache
+def page_of(tasks: int) -> bytes:
+    sample = json.loads(SAMPLE.read_bytes())
+    return json.dumps({"items": [_task(sample, number) for number in range(tasks)]}).encode()
+
+
 def _task(sample: dict[str, Any], number: int) -> dict[str, Any]:
     upstream_id = sample["id"] + number
-    return sample | {"id": upstream_id, "idString": str(upstream_id)}
+    task = sample | {"id": upstream_id, "idString": str(upstream_id), "uuid": _uuid()}
+    # Copies of one task would press to nothing.
+    for name in ("executor", "issuer", "policy", "resource"):
+        if name in task:
+            task[name] = task[name] | {"id": _uuid()}
+    return task
+
+
+def _uuid() -> str:
+    return str(UUID(int=_dice.getrandbits(128)))
 
 
 if __name__ == "__main__":

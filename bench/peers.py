@@ -44,6 +44,11 @@ def free_port() -> int:
         return port
 
 
+def load() -> str:
+    """Return the load averages: figures of a busy machine are worth little."""
+    return " ".join(f"{each:.1f}" for each in os.getloadavg())
+
+
 def need(*programs: str) -> None:
     """End with status 0 and the reason when a program is missing: nothing was measured."""
     missing = [name for name in programs if shutil.which(name) is None]

@@ -280,7 +280,7 @@ def test_descriptors(soft: int, hard: int, limit: int, connections: int) -> None
 
 def test_bounded() -> None:
     """The server makes its protocols with the bounds it was given."""
-    make = bounded(cut=print, fresh_id=str, bounds=BOUNDS)
+    make = bounded(None, cut=print, fresh_id=str, bounds=BOUNDS)
     config = uvicorn.Config(_app, http=make, log_config=None)
     config.load()
     made = cast("Any", config.http_protocol_class)(config, ServerState(), {}, Loop())

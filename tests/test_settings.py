@@ -61,6 +61,7 @@ def test_defaults() -> None:
         ("TASKGATE_AUTH", "maybe"),
         ("TASKGATE_DOCS", "yes"),
         ("TASKGATE_LOG_FORMAT", "xml"),
+        ("TASKGATE_FASTLANE", "on"),
         ("TASKGATE_LOG_LEVEL", "loud"),
         ("TASKGATE_CACHE__MAX_BYTES", "1048575"),
         ("TASKGATE_CACHE__TTL_UNFINISHED_S", "0.9"),

@@ -93,6 +93,13 @@ class Guard:
                 return known
         return self._recall(presented(sent), sent)
 
+    def known(self, headers: Headers) -> Consumer | None:
+        """Return what `recall` returns, and None to whom it refuses."""
+        try:
+            return self.recall(headers)
+        except UnauthenticatedError:
+            return None
+
     async def identify(self, headers: Headers) -> Consumer:
         """Return the consumer.
 

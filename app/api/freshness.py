@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from math import floor
-from typing import Any
+from typing import Any, Final
 
 from fastapi import Request, Response
 from starlette.types import Scope
@@ -12,10 +13,14 @@ from app.api.directives import read_wish
 from app.api.negotiation import IDENTITY, choose
 from app.api.problems import render
 from app.service.codings import Codings
-from app.service.encode import Body, Delivery, Wanted, key_text
+from app.service.encode import USUAL, Body, Delivery, Wanted, key_text
 from app.telemetry import calls
 
 VARY = "Accept, Accept-Encoding, Authorization, Origin, X-API-Key"
+_LIVING: Final = (b"age", b"cache-control", b"cache-status")
+LIVING: Final = frozenset(_LIVING)
+"""The headers of an answer that change while it is kept."""
+
 _ETAG = re.compile(r'(?:W/)?("[^"]*")')
 _READ = (b"accept-encoding", b"cache-control", b"if-none-match", b"x-request-timeout-ms")
 
@@ -46,7 +51,7 @@ class Renderer:
             ServiceError: a header can't be read, or `ask` raised it.
         """
         began = self._monotonic()
-        scope = request.scope
+        scope, state = request.scope, request.scope["state"]
         sent = _sent(scope)
         wanted = read_wish(
             sent.get(b"cache-control", ""),
@@ -58,13 +63,18 @@ class Renderer:
         try:
             found = await ask(wanted)
         finally:
-            scope["state"]["upstream_calls"] = made.number
+            state["upstream_calls"] = made.number
         now = self._monotonic()
-        scope["state"]["cache"] = found.how
+        state["cache"] = found.how
+        key = _key(found, scope)
+        usual = wanted is USUAL and found.how == "hit" and not made.number
+        if usual and found.kept.error is None and "trail" in state:
+            trail = state["trail"]
+            trail.found, trail.living = found, partial(_living, found, key)
         headers = {
-            "Age": str(int(found.age_s(now))),
-            "Cache-Status": _cache_status(found, now) + _key(found, scope),
-            "Server-Timing": f"cache;desc={found.how};dur={(now - began) * 1000:.3f}",
+            "Age": _age(found, now),
+            "Cache-Status": _cache_status(found, now) + key,
+            "Server-Timing": server_timing(found, f"{(now - began) * 1000:.3f}"),
             "Vary": VARY,
         }
         if found.kept.error is not None:
@@ -82,7 +92,7 @@ class Renderer:
         if coding != IDENTITY:
             body = answer.codings.get(coding) or await self._codings.coded(found, coding)
             headers["Content-Encoding"] = coding
-        headers["Cache-Control"] = f"private, max-age={int(found.ttl_left_s(now))}"
+        headers["Cache-Control"] = _cache_control(found, now)
         headers["ETag"] = body.etag
         if answer.next is not None:
             headers["Link"] = f'<{answer.next}>; rel="next"'
@@ -101,6 +111,26 @@ def _sent(scope: Scope) -> dict[bytes, str]:
             text = value.decode("latin-1")
             sent[name] = f"{sent[name]},{text}" if name in sent else text
     return sent
+
+
+def server_timing(found: Delivery, timing: str) -> str:
+    """Return the header that tells how long the answer took to find, in milliseconds."""
+    return f"cache;desc={found.how};dur={timing}"
+
+
+def _living(found: Delivery, key: str, now: float) -> dict[bytes, bytes]:
+    """Return the headers that change while an answer is kept, each in whole seconds."""
+    age, ttl = _age(found, now), _cache_control(found, now)
+    status = _cache_status(found, now) + key
+    return dict(zip(_LIVING, (age.encode(), ttl.encode(), status.encode()), strict=True))
+
+
+def _age(found: Delivery, now: float) -> str:
+    return str(int(found.age_s(now)))
+
+
+def _cache_control(found: Delivery, now: float) -> str:
+    return f"private, max-age={int(found.ttl_left_s(now))}"
 
 
 def _cache_status(found: Delivery, now: float) -> str:

@@ -12,6 +12,10 @@ from app.service.scope import Consumer
 FAILURES_BURST, FAILURES_PER_S = 20, 0.5
 ADDRESSES_MAX = 10_000
 
+_LIMIT, _POLICY = b"ratelimit", b"ratelimit-policy"
+LIMITS = frozenset({_LIMIT, _POLICY})
+"""The headers that tell a consumer what is left to it."""
+
 
 @dataclass(slots=True)
 class Bucket:
@@ -127,8 +131,8 @@ class FailureLimiter:
 def _headers(rate: float, *, left: int, full_s: int) -> list[tuple[bytes, bytes]]:
     burst = _burst(rate)
     return [
-        (b"ratelimit", b'"default";r=%d;t=%d' % (left, full_s)),
-        (b"ratelimit-policy", b'"default";q=%d;w=%d' % (int(burst), math.ceil(burst / rate))),
+        (_LIMIT, b'"default";r=%d;t=%d' % (left, full_s)),
+        (_POLICY, b'"default";q=%d;w=%d' % (int(burst), math.ceil(burst / rate))),
     ]
 
 

@@ -1,7 +1,8 @@
 """What wraps every request, as pure ASGI: its id, its log line and figures, its error net."""
 
 import re
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 
 import structlog
@@ -15,7 +16,8 @@ from app.telemetry.metrics import Metrics
 
 TARGET_BYTES_MAX = 8192
 
-_SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+_SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_DRAWN = 256
 _NO_ANSWER = 499  # nginx's word for a request that ended before its answer began
 _log = structlog.get_logger()
 
@@ -52,7 +54,7 @@ class RequestId:
             await self._app(scope, receive, send)
             return
         sent = Headers(scope=scope).get("x-request-id", "")
-        request_id = sent if _SANE_ID.fullmatch(sent) else self._fresh_id()
+        request_id = choose_id(sent.encode("latin-1"), self._fresh_id)
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -111,6 +113,8 @@ class RequestLine:
         facts |= {name: state[name] for name in ("upstream_calls", "problem") if name in state}
         if "caller" in state:
             facts["consumer"] = state["caller"].consumer.name
+        if "trail" in state:
+            state["trail"].facts = facts
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             _log.warning("request_served", **facts)
         else:
@@ -180,6 +184,25 @@ class HeadAsGet:
 
         scope["method"] = "GET"  # in place: the layers above read the route from this scope
         await self._app(scope, receive, send_without_body)
+
+
+def choose_id(sent: bytes, fresh_id: Callable[[], str]) -> str:
+    """Return the id of a request: what was `sent`, if that is sane, or a fresh one."""
+    return sent.decode("ascii") if _SANE_ID.fullmatch(sent) else fresh_id()
+
+
+def fresh_ids() -> Callable[[], str]:
+    """Return what makes ids of 64 random bits, drawn many at once.
+
+    One draw of the system's randomness costs as much as all else that a kept answer needs.
+    """
+
+    def draw() -> Iterator[str]:
+        while True:
+            digits = secrets.token_hex(8 * _DRAWN)
+            yield from (digits[start : start + 16] for start in range(0, len(digits), 16))
+
+    return draw().__next__
 
 
 def route_template(scope: Scope) -> str:

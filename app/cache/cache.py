@@ -111,6 +111,19 @@ class Cache(Generic[V]):
         if grown is not None:
             self._store.put(key, grown, size_bytes=grown.size_bytes)
 
+    def watch(self, ended: Callable[[Hashable], None]) -> None:
+        """Call `ended` with every key whose answer is replaced, purged or pushed out, at once."""
+        self._store.ended = ended
+
+    def holds(self, found: Found[V]) -> bool:
+        """Say whether what was found is still what is kept."""
+        return self._store.peek(found.key) is found.kept
+
+    def credit(self, key: Hashable, hits: int) -> None:
+        """Count `hits` that were served without asking here, as one use of what is kept."""
+        self._figures.hits += hits
+        self._store.get(key)
+
     def purge(self, matches: Callable[[Hashable], bool], *, hard: bool = False) -> int:
         """End the freshness of all whose key matches, and return how many were kept.
 

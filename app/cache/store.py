@@ -45,6 +45,8 @@ class Store(Generic[V]):
     """
 
     def __init__(self, *, max_bytes: int) -> None:
+        self.ended: Callable[[Hashable], None] = lambda _: None
+        """Told of each key whose value is replaced, pushed out or forgotten, at that moment."""
         self._max_bytes = max_bytes
         self._proven_max_bytes = int(max_bytes * _PROVEN_SHARE)
         self._trial: LRUCache[Hashable, _Slot[V]] = LRUCache(max_bytes, getsizeof=_size_bytes)
@@ -82,8 +84,9 @@ class Store(Generic[V]):
         if slot.size_bytes > self._max_bytes // _FAIR_SHARE:
             return False
         while self.size_bytes + slot.size_bytes > self._max_bytes:
-            (self._trial or self._proven).popitem()
+            evicted, _ = (self._trial or self._proven).popitem()
             self.evictions += 1
+            self.ended(evicted)
         if proven:
             self._prove(key, slot)
         else:
@@ -94,6 +97,7 @@ class Store(Generic[V]):
         """Forget what is under `key`, if anything is."""
         self._proven.pop(key, None)
         self._trial.pop(key, None)
+        self.ended(key)
 
     def keys(self, matches: Callable[[Hashable], bool]) -> list[Hashable]:
         """Return the keys that match."""

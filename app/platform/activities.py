@@ -25,7 +25,7 @@ def read_activity_page(
         UpstreamInvalidResponseError: the body is not a page, or of more than `items_max`.
     """
     items, after = wire.read_items(body, account, items_max=items_max)
-    return tuple([_reading(item, account) for item in items]), after
+    return tuple([read_activity_item(item, account) for item in items]), after
 
 
 def read_activity(body: bytes, account: str) -> Reading[Activity]:
@@ -34,7 +34,7 @@ def read_activity(body: bytes, account: str) -> Reading[Activity]:
     Raises:
         UpstreamInvalidResponseError: the body is not an activity.
     """
-    reading = _reading(wire.read_object(body, account), account)
+    reading = read_activity_item(wire.read_object(body, account), account)
     if reading.number is None:
         raise UpstreamInvalidResponseError(
             "The platform's answer is not an activity.", account=account
@@ -42,7 +42,8 @@ def read_activity(body: bytes, account: str) -> Reading[Activity]:
     return reading
 
 
-def _reading(item: Raw, account: str) -> Reading[Activity]:
+def read_activity_item(item: Raw, account: str) -> Reading[Activity]:
+    """Return the reading of one item of a page."""
     sent, odd = wire.read_activity(item)
     told = reading_of(sent, odd, item, account)
     return Reading(

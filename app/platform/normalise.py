@@ -36,7 +36,12 @@ def read_page(
         UpstreamInvalidResponseError: the body is not a page, or of more than `items_max`.
     """
     items, after = wire.read_items(body, account, items_max=items_max)
-    return tuple([reading_of(*wire.read_task(item), item, account) for item in items]), after
+    return tuple([read_item(item, account) for item in items]), after
+
+
+def read_item(item: Raw, account: str) -> Reading:
+    """Return the reading of one item of a page."""
+    return reading_of(*wire.read_task(item), item, account)
 
 
 def read_task(body: bytes, account: str) -> Reading:

@@ -17,11 +17,14 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 _QUIET = ("asyncio", "httpcore", "httpx", "uvicorn.error")
 
 
-def configure_logging(*, fmt: LogFormat, level: LogLevel) -> None:
+def configure_logging(*, fmt: LogFormat, level: LogLevel) -> Callable[[bytes], None] | None:
     """Send every line of the process to stdout, the libraries' own lines too.
 
     `auto` is colour on a terminal and JSON elsewhere. Times are RFC 3339 in UTC. Tracebacks hold no
     values of local variables. Start uvicorn with `log_config=None, access_log=False`.
+
+    Returns what writes whole lines of JSON at once, or None where lines of weight `info` have
+    another form or are not written.
     """
     console = fmt == "console" or (fmt == "auto" and sys.stdout.isatty())
     threshold = logging.getLevelNamesMapping()[level.upper()]
@@ -44,6 +47,12 @@ def configure_logging(*, fmt: LogFormat, level: LogLevel) -> None:
         cache_logger_on_first_use=True,
     )
     _adopt_stdlib(shared, render if console else _json_text, threshold)
+    return None if console or threshold > logging.INFO else _write_out
+
+
+def _write_out(lines: bytes) -> None:
+    sys.stdout.buffer.write(lines)
+    sys.stdout.buffer.flush()
 
 
 def _console() -> Processor:

@@ -1,7 +1,7 @@
 """The figures of one running service, in a registry of its own; labels come from closed sets."""
 
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -20,10 +20,8 @@ from prometheus_client.registry import Collector
 from typing_extensions import override
 
 from app.telemetry.access import AccessMetrics
+from app.telemetry.served import ServedRequests
 
-_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
-# A kept answer takes tens of microseconds, a cold one as long as the platform's 60 s time-out.
-_SERVED_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 90)
 _QUEUED_S = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _BREAKER_STATES = ("closed", "half_open", "open")
 _UPSTREAM_S = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -87,12 +85,8 @@ class Metrics:
         counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
         seconds = partial(Histogram, registry=registry)
 
-        name = "taskgate_requests_total"
-        text = "Requests answered, by route template and cache outcome."
-        self._requests = counter(name, text, ["route", "method", "status", "cache"])
-        name = "taskgate_request_duration_seconds"
-        text = "Time from a request's arrival to the end of its answer."
-        self._seconds = seconds(name, text, ["route"], buckets=_SERVED_S)
+        self._served = ServedRequests()
+        registry.register(self._served)
 
         name, text = "taskgate_upstream_calls_total", "Calls to the platform, retries included."
         self._upstream_calls = counter(name, text, ["account", "endpoint", "outcome"])
@@ -141,9 +135,15 @@ class Metrics:
         self, *, route: str, method: str, status: int, cache: str, seconds: float
     ) -> None:
         """Count one answer of ours; a method that HTTP does not know is `other`."""
-        known = method if method in _METHODS else "other"
-        self._requests.labels(route, known, str(status), cache).inc()
-        self._seconds.labels(route).observe(seconds)
+        self.requests_served(
+            route=route, method=method, status=status, cache=cache, seconds=(seconds,)
+        )
+
+    def requests_served(
+        self, *, route: str, method: str, status: int, cache: str, seconds: Sequence[float]
+    ) -> None:
+        """Count as many answers alike as there are `seconds`, each the time that one took."""
+        self._served.add(route=route, method=method, status=status, cache=cache, seconds=seconds)
 
     def upstream_called(self, *, account: str, endpoint: str, outcome: str, seconds: float) -> None:
         """Count one call to the platform."""

@@ -20,7 +20,7 @@ from app.errors import (
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
-from app.platform.client import PlatformClient
+from app.platform.client import SLICE, PlatformClient
 from app.platform.events import (
     BreakerMoved,
     GateClosed,
@@ -729,3 +729,23 @@ async def test_path_before_the_api() -> None:
 
     assert await walk(here.client) == [[1]]
     assert here.upstream.requests[1].url.path == "/api/task_manager/v2/tasks"
+
+
+async def test_large_page() -> None:
+    """A large page is read in slices, whole and in order, and others have their turn between."""
+    upstream = FakeUpstream(tasks=[a_task(number) for number in range(SLICE * 2 + 1)])
+    ours = world(upstream=upstream)
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    counting = asyncio.create_task(count())
+    pages = [page async for page in ours.client.task_pages((), limit=1000)]
+    counting.cancel()
+
+    assert len({reading.number for reading in pages[0].readings}) == SLICE * 2 + 1
+    assert turns >= 2

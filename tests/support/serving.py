@@ -1,9 +1,9 @@
 """The whole service over fake platforms: one network by host name, one clock, one client."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 from fastapi import FastAPI
@@ -28,6 +28,7 @@ def configured(
     upstream: Mapping[str, Any] | None = None,
     docs: bool = False,
     cursor_secret: str | None = None,
+    fastlane: Literal["protocol", "asgi", "off"] = "protocol",
     **others: Any,
 ) -> Settings:
     """Return settings with an account on `<alias>.example` for each of `aliases`.
@@ -45,6 +46,7 @@ def configured(
         cache=CacheSettings.model_validate(cache or {}),
         upstream=UpstreamSettings.model_validate(_AT_ONCE | dict(upstream or {})),
         docs="on" if docs else "off",
+        fastlane=fastlane,
         cursor_secret=SecretStr(cursor_secret) if cursor_secret else None,
         **{"auth": "off"} | others,
     )
@@ -71,6 +73,7 @@ def built(
     time: FakeTime,
     *,
     sandbox: bool = False,
+    write_lines: Callable[[bytes], object] | None = None,
 ) -> FastAPI:
     """Build the app on `time`; every random draw is one half, so no TTL is spread."""
     return create_app(
@@ -81,6 +84,7 @@ def built(
         monotonic=time.monotonic,
         sleep=time.sleep,
         rand=lambda: 0.5,
+        write_lines=write_lines,
     )
 
 

@@ -48,6 +48,21 @@ def test_json(capsys: Capture, fmt: str) -> None:
     }
 
 
+def test_many_lines(capsys: Capture) -> None:
+    """Lines made elsewhere go to the same place, in whole."""
+    write = configure_logging(fmt="json", level="info")
+    assert write is not None
+    write(b'{"a":1}\n{"b":2}\n')
+
+    assert _lines(capsys) == [{"a": 1}, {"b": 2}]
+
+
+@pytest.mark.parametrize(("fmt", "level"), [("console", "info"), ("json", "warning")])
+def test_no_lines_at_once(fmt: str, level: str) -> None:
+    """Where lines look otherwise, or are not wanted, they go through the log."""
+    assert configure_logging(fmt=fmt, level=level) is None  # type: ignore[arg-type]
+
+
 def test_unknown_value(capsys: Capture) -> None:
     """A value that JSON does not know is its text, never a lost line."""
     configure_logging(fmt="json", level="info")

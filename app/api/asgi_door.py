@@ -1,0 +1,60 @@
+"""The fast lane's door for any server, which also tells the lane what the slow way answers."""
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.fastlane import Asked, FastLane, Trail
+
+
+class AsgiDoor:
+    """Answers what `lane` remembers, and lets it learn from the rest; the outermost layer."""
+
+    def __init__(self, app: ASGIApp, *, lane: FastLane) -> None:
+        self._app = app
+        self._lane = lane
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI scope."""
+        if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
+            await self._app(scope, receive, send)
+            return
+        lane = self._lane
+        began = lane.monotonic()
+        asked = lane.read(scope["method"], _target(scope), scope["headers"], scope.get("client"))
+        if asked is None:
+            await self._app(scope, receive, send)
+            return
+        now = lane.monotonic()
+        reply = lane.find(asked, now)
+        if reply is None:
+            await self._learn(asked, scope, receive, send)
+            return
+        timing, limits = f"{(now - began) * 1000:.3f}", lane.limits(asked.consumer)
+        headers = reply.headers_at(now, timing, asked.request_id, limits)
+        body = reply.body
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+        ended = lane.monotonic()
+        lane.sent(reply, ended, ended - began, asked.request_id)
+
+    async def _learn(self, asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+        trail = Trail()
+        start: Message = {}
+        whole: list[bytes] = []
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start":
+                start = message
+            elif not message.get("more_body", False):
+                whole.append(message.get("body", b""))
+            await send(message)
+
+        scope = {**scope, "state": {**scope.get("state", {}), "trail": trail}}
+        await self._app(scope, receive, send_and_note)
+        if trail.found is not None and whole:
+            self._lane.learn(asked, trail, start["status"], start["headers"], whole[0])
+
+
+def _target(scope: Scope) -> bytes:
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    return path + b"?" + scope["query_string"] if scope["query_string"] else path

@@ -1,0 +1,231 @@
+"""The fast lane: what the slow way has just answered is answered again before anything wakes."""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any, Final, Protocol, TypeAlias
+
+from app.api.freshness import LIVING, server_timing
+from app.api.limits import LIMITS
+from app.api.middleware import choose_id
+from app.service.encode import Delivery
+from app.service.scope import Consumer
+
+Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
+
+REPLIES_MAX: Final = 1024
+_HEAD_BYTES_MAX: Final = 4096  # of a request, its headers and target, that is remembered
+
+# They say who and where, not what: every other header of a request is part of the question.
+_PERSONAL: Final = frozenset(
+    {
+        b"connection",
+        b"traceparent",
+        b"tracestate",
+        b"x-forwarded-for",
+        b"x-real-ip",
+        b"x-request-id",
+    }
+)
+_SCHEME: Final = b"x-forwarded-proto"
+
+# A request that has one of these may go on after its head.
+_MORE_TO_COME: Final = frozenset({b"content-length", b"expect", b"transfer-encoding", b"upgrade"})
+
+# Headers of an answer that stay as they are. One that is neither here nor counted anew each time
+# keeps the answer out of the lane.
+_STEADY: Final = frozenset(
+    {
+        b"access-control-allow-origin",
+        b"access-control-expose-headers",
+        b"content-encoding",
+        b"content-length",
+        b"content-security-policy",
+        b"content-type",
+        b"etag",
+        b"link",
+        b"referrer-policy",
+        b"strict-transport-security",
+        b"vary",
+        b"x-content-type-options",
+    }
+)
+_ID, _TIMING = b"x-request-id", b"server-timing"
+_KNOWN: Final = _STEADY | LIVING | LIMITS | {_ID, _TIMING}
+
+
+Living: TypeAlias = Callable[[float], dict[bytes, bytes]]
+"""Returns the headers that change while an answer is kept, as they are at a moment."""
+
+
+class Kept(Protocol):
+    """What the lane asks of the cache."""
+
+    def watch(self, ended: Callable[[Hashable], None]) -> None:
+        """Call `ended` with every key whose answer is replaced, purged or pushed out, at once."""
+
+    def holds(self, found: Delivery) -> bool:
+        """Say whether what was found is still what is kept."""
+
+
+@dataclass(slots=True)
+class Trail:
+    """What the slow way says of a request.
+
+    `found` holds for everyone who asks the same while it is fresh, and `living` are its headers
+    at a moment; `facts` are the log line's.
+    """
+
+    found: Delivery | None = None
+    living: Living = lambda _: {}
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class Asked:
+    """A request as the lane sees it: the question, who asks it, and the id to answer under."""
+
+    question: Hashable
+    consumer: Consumer
+    request_id: str
+    head_bytes: int
+
+
+@dataclass(slots=True, eq=False)
+class Reply:
+    """An answer of the slow way; good until `fresh_until`, which the cache may end at any moment.
+
+    `wire` is for a door's own form of the headers.
+    """
+
+    question: Hashable
+    found: Delivery
+    living: Living
+    facts: dict[str, Any]
+    status: int
+    headers: Headers
+    body: bytes
+    fresh_until: float
+    wire: Any = None
+
+    def headers_at(
+        self, now: float, timing: str, request_id: str, limits: Headers
+    ) -> list[tuple[bytes, bytes]]:
+        """Return the headers as they are at `now`.
+
+        `timing` is in milliseconds; `limits` are the headers that say what is left to the caller.
+        """
+        counted = self.living(now) | dict(limits)
+        counted[_ID] = request_id.encode()
+        counted[_TIMING] = server_timing(self.found, timing).encode()
+        return [(name, counted.get(name, value)) for name, value in self.headers]
+
+    def steady_until(self, now: float) -> float:
+        """Return when the headers of `now` will have changed: they count in whole seconds."""
+        kept = self.found.kept
+        return min(now + 1 - (now - kept.stored_at) % 1, now + (kept.fresh_until - now) % 1)
+
+    def end(self) -> None:
+        """Serve no more, and let go of the body."""
+        self.fresh_until, self.body, self.wire = -inf, b"", None
+
+
+Who: TypeAlias = Callable[[Headers], Consumer | None]
+"""Returns the consumer by the headers, or None for whoever must go the slow way."""
+
+Limits: TypeAlias = Callable[[Consumer], Headers]
+"""Returns the headers that tell a consumer how often it may ask, as they are now."""
+
+Sent: TypeAlias = Callable[[Reply, float, float, str], None]
+"""Takes down a reply: when its sending ended, how long that took, in seconds, and the id."""
+
+
+class FastLane:
+    """Remembers what the slow way answered, for as long as the cache would answer the same.
+
+    It has no rules of its own: the slow way says what holds for all who ask alike, and the cache
+    when that ends. `who` and `limits` are asked for every request. A consumer whose scope or rate
+    changed is another one, to whom nothing was answered yet. `monotonic` is the cache's clock.
+    """
+
+    def __init__(
+        self,
+        *,
+        who: Who,
+        limits: Limits,
+        cache: Kept,
+        sent: Sent,
+        fresh_id: Callable[[], str],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self.monotonic = monotonic
+        self.sent = sent
+        self.fresh_id = fresh_id
+        self.who = who
+        self.limits = limits
+        self._cache = cache
+        self._replies: dict[Hashable, Reply] = {}
+        self._of_key: dict[Hashable, list[Reply]] = {}
+        cache.watch(self._end)
+
+    def read(
+        self, method: str, target: bytes, headers: Headers, client: tuple[str, int] | None
+    ) -> Asked | None:
+        """Return what is asked, or None when only the slow way can tell who asks, or what.
+
+        `client` is who speaks: what it says of the scheme may be believed, or not.
+        """
+        consumer = self.who(headers)
+        if consumer is None:
+            return None
+        question: list[Hashable] = [consumer, method, target]
+        sent_id, head_bytes = b"", len(target)
+        for pair in headers:
+            name, value = pair
+            if name in _MORE_TO_COME:
+                return None
+            if name not in _PERSONAL:
+                question.append(pair if name != _SCHEME else (*pair, client and client[0]))
+                head_bytes += len(name) + len(value)
+            elif name == _ID:
+                sent_id = sent_id or value
+        return Asked(tuple(question), consumer, choose_id(sent_id, self.fresh_id), head_bytes)
+
+    def find(self, asked: Asked, now: float) -> Reply | None:
+        """Return the reply to what is asked, if there is one and it is fresh at `now`."""
+        reply = self._replies.get(asked.question)
+        return reply if reply is not None and now < reply.fresh_until else None
+
+    def learn(self, asked: Asked, trail: Trail, status: int, headers: Headers, body: bytes) -> None:
+        """Remember an answer of the slow way, if it says that it holds and it still does."""
+        found = trail.found
+        if found is None or not self._cache.holds(found) or asked.head_bytes > _HEAD_BYTES_MAX:
+            return
+        if not all(name in _KNOWN for name, _ in headers):
+            return
+        if asked.question in self._replies:
+            self._forget(self._replies[asked.question])
+        elif len(self._replies) >= REPLIES_MAX:
+            self._forget(next(iter(self._replies.values())))
+        reply = Reply(
+            asked.question,
+            found,
+            trail.living,
+            trail.facts,
+            status,
+            headers,
+            body,
+            found.kept.fresh_until,
+        )
+        self._replies[asked.question] = reply
+        self._of_key.setdefault(found.key, []).append(reply)
+
+    def _forget(self, reply: Reply) -> None:
+        del self._replies[reply.question]
+        self._of_key[reply.found.key].remove(reply)
+        reply.end()
+
+    def _end(self, key: Hashable) -> None:
+        for reply in self._of_key.pop(key, ()):
+            del self._replies[reply.question]
+            reply.end()

@@ -1,0 +1,211 @@
+"""The fast lane's door in uvicorn's protocol: a kept answer leaves before ASGI begins."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+from typing_extensions import override
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from app.api.fastlane import FastLane, Headers, Reply
+from app.service.scope import Consumer
+
+HEADS_MAX: Final = 1024
+"""Request heads remembered byte for byte, each shorter than `_HEAD_BYTES_MAX`."""
+
+_HEAD_BYTES_MAX: Final = 2048
+_JOINED_BYTES_MAX: Final = 16_384  # up to here a copy is cheaper than a second piece of a write
+_MARK: Final = "\0"
+
+# A head that has one of these differs each time, or means another thing of another peer.
+_OF_ONE_CONNECTION: Final = frozenset({b"x-forwarded-proto", b"x-request-id"})
+
+
+@dataclass(slots=True, eq=False)
+class _Head:
+    """A request head that was answered before, byte for byte."""
+
+    reply: Reply
+    headers: Headers
+    consumer: Consumer
+    keep_alive: bool
+
+
+@dataclass(slots=True, eq=False)
+class _Wire:
+    """The head of a response in pieces, between which its timing and request id go."""
+
+    pieces: list[bytes]
+    defaults: list[tuple[bytes, bytes]]
+    limits: Headers
+    steady_until: float
+
+    def holds(self, now: float, limits: Headers, defaults: list[tuple[bytes, bytes]]) -> bool:
+        """Say whether it is the head at `now`, with the caller's `limits`."""
+        return now < self.steady_until and self.defaults is defaults and self.limits == limits
+
+
+class ProtocolDoor(HttpToolsProtocol):
+    """Answers what `lane` remembers as soon as its head is read, and leaves the rest to uvicorn.
+
+    Only while nothing else of this connection is under way and the caller takes what is sent; so
+    order and back-pressure are uvicorn's. A head that repeats one byte for byte is not even parsed.
+    """
+
+    lane: ClassVar[FastLane]
+    heads: ClassVar[dict[bytes, _Head]]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._between = True  # of two requests, or before the first
+        self._begun = 0  # requests that began in the bytes that are being read
+        self._fed_at = self._used_at = 0.0
+        self._answered: _Head | None = None
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        self._fed_at = self.lane.monotonic()
+        began_between = self._between
+        if began_between:
+            head = self.heads.get(data)
+            if head is not None and self._is_free() and self._repeat(head):
+                self._idle_with(self.timeout_keep_alive_task)
+                self.on_message_complete()  # as the parser would say it
+                return
+        # uvicorn would end the timer at each read; it is put back when all was answered here.
+        timer, self.timeout_keep_alive_task = self.timeout_keep_alive_task, None
+        self._begun, self._answered = 0, None
+        super().data_received(data)
+        if self._answered is not None and self._between:
+            self._idle_with(timer)
+            if began_between and self._begun == 1 and len(data) <= _HEAD_BYTES_MAX:
+                self._remember(data, self._answered)
+        elif timer is not None:
+            timer.cancel()
+
+    @override
+    def on_message_begin(self) -> None:
+        # The scope is made when it turns out to be needed.
+        self.url, self.headers, self.expect_100_continue = b"", [], False
+        self._between = False
+        self._begun += 1
+
+    @override
+    def on_headers_complete(self) -> None:
+        self._answered = None
+        if self._is_free() and self._answer():
+            return
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers.extend(headers)  # in place: the scope has this very list
+        super().on_headers_complete()
+
+    @override
+    def on_message_complete(self) -> None:
+        if self._answered is None:
+            self._between = not self.parser.should_upgrade()
+            super().on_message_complete()
+        else:
+            self._between = True  # a request to upgrade is never answered here
+
+    @override
+    def timeout_keep_alive_handler(self) -> None:
+        # A timer for each answer would cost as much as the answer: it is set once, and looks back.
+        quiet_s = self.lane.monotonic() - self._used_at
+        if quiet_s < self.timeout_keep_alive:
+            self._wait_for_more(self.timeout_keep_alive - quiet_s)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _is_free(self) -> bool:
+        if bool(self.cycle) and not self.cycle.response_complete:
+            return False
+        return not (self.flow.write_paused or self.transport.is_closing())
+
+    def _repeat(self, head: _Head) -> bool:
+        """Answer what one with the same bytes was answered, if that still holds."""
+        lane, reply = self.lane, head.reply
+        now = lane.monotonic()
+        # Another object is another roster, which may say the same of who asks: it is looked up.
+        if now >= reply.fresh_until or lane.who(head.headers) is not head.consumer:
+            return False
+        self._answered = head
+        self._send(head, now, lane.fresh_id())
+        return True
+
+    def _answer(self) -> bool:
+        """Answer the request whose head was just parsed, if the lane can."""
+        lane, parser = self.lane, self.parser
+        method: bytes = parser.get_method()
+        if method not in {b"GET", b"HEAD"}:
+            return False
+        asked = lane.read(method.decode("ascii"), self.url, self.headers, self.client)
+        if asked is None:
+            return False
+        now = lane.monotonic()
+        reply = lane.find(asked, now)
+        if reply is None:
+            return False
+        keep_alive = parser.should_keep_alive() and parser.get_http_version() != "1.0"
+        self._answered = head = _Head(reply, self.headers, asked.consumer, keep_alive)
+        self._send(head, now, asked.request_id)
+        return True
+
+    def _send(self, head: _Head, now: float, request_id: str) -> None:
+        reply, limits = head.reply, self.lane.limits(head.consumer)
+        wire: _Wire | None = reply.wire
+        if wire is None or not wire.holds(now, limits, self.server_state.default_headers):
+            wire = reply.wire = self._wire(reply, now, limits)
+        before, between, after = wire.pieces
+        lines = b"%b%.3f%b%b%b%b" % (
+            before,
+            (now - self._fed_at) * 1000,
+            between,
+            request_id.encode(),
+            after,
+            b"\r\n" if head.keep_alive else b"connection: close\r\n\r\n",
+        )
+        body = reply.body
+        if len(body) <= _JOINED_BYTES_MAX:
+            self.transport.write(lines + body)
+        else:
+            self.transport.writelines((lines, body))
+        if head.keep_alive:
+            self.server_state.total_requests += 1
+        else:
+            self.transport.close()
+            self.on_response_complete()  # as after any last answer: it must be taken in time
+        self._used_at = ended = self.lane.monotonic()
+        self.lane.sent(reply, ended, ended - self._fed_at, request_id)
+
+    def _wire(self, reply: Reply, now: float, limits: Headers) -> _Wire:
+        defaults = self.server_state.default_headers
+        fields = [*defaults, *reply.headers_at(now, _MARK, _MARK, limits)]
+        lines = b"".join(b"%b: %b\r\n" % pair for pair in fields)
+        pieces = (STATUS_LINE[reply.status] + lines).split(_MARK.encode())
+        return _Wire(pieces, defaults, limits, reply.steady_until(now))
+
+    def _wait_for_more(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(
+            seconds, self.timeout_keep_alive_handler
+        )
+
+    def _idle_with(self, timer: asyncio.TimerHandle | None) -> None:
+        """Go on with the `timer` that runs, or set one."""
+        if timer is None:
+            self._wait_for_more(self.timeout_keep_alive)
+        else:
+            self.timeout_keep_alive_task = timer
+
+    def _remember(self, data: bytes, head: _Head) -> None:
+        if any(name in _OF_ONE_CONNECTION for name, _ in head.headers):
+            return
+        if len(self.heads) >= HEADS_MAX:
+            del self.heads[next(iter(self.heads))]
+        self.heads[data] = head
+
+
+def protocol_door(lane: FastLane) -> type[asyncio.Protocol]:
+    """Return the class that uvicorn is to make its protocols of."""
+    return type("LaneProtocol", (ProtocolDoor,), {"lane": lane, "heads": {}})

@@ -1,0 +1,110 @@
+"""What wraps every request: who may ask, the bounds at the edge, and the lane around all of it."""
+
+import secrets
+from collections.abc import Callable
+from typing import NamedTuple
+
+from fastapi import FastAPI
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from app.api import middleware
+from app.api.asgi_door import AsgiDoor
+from app.api.consumers import Authentication, Everybody, Guard
+from app.api.edge import BodyLimit, Cors, FullHouse, Hosts, SecurityHeaders
+from app.api.fastlane import FastLane, Kept, Limits, Sent, Who
+from app.api.jwt import Fetch, TokenVerifier
+from app.api.leaving import LeaveWithCaller
+from app.api.limits import FailureLimiter, Limiter
+from app.api.roster import Roster
+from app.service.scope import ANYBODY
+from app.settings import Settings
+from app.telemetry.metrics import Metrics
+
+
+class Clocks(NamedTuple):
+    """Unix time, and one that never goes back; both in seconds."""
+
+    clock: Callable[[], float]
+    monotonic: Callable[[], float]
+
+
+class _Door(NamedTuple):
+    who: Who
+    limits: Limits
+
+
+def wrap(
+    app: FastAPI,
+    settings: Settings,
+    *,
+    cache: Kept,
+    metrics: Metrics,
+    fetch: Fetch,
+    sent: Sent,
+    clocks: Clocks,
+) -> None:
+    """Put what wraps every request around the routes of `app`, the innermost first.
+
+    `fetch` gets the token issuer's documents; `sent` takes down what leaves by the lane.
+
+    Raises:
+        SettingsError: the consumers' file is wrong.
+    """
+    fresh_id = middleware.fresh_ids()
+    app.add_middleware(LeaveWithCaller)
+    door = _ask_who(app, settings, metrics, fetch, clocks)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(FullHouse)
+    if settings.allowed_hosts:
+        app.add_middleware(Hosts, hosts=settings.allowed_hosts)
+    middleware.install(app, metrics=metrics, monotonic=clocks.monotonic, fresh_id=fresh_id)
+    if settings.cors_origins:
+        app.add_middleware(Cors, origins=settings.cors_origins)
+    app.add_middleware(SecurityHeaders)
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
+    if settings.fastlane != "off":
+        app.state.lane = FastLane(
+            who=door.who,
+            limits=door.limits,
+            cache=cache,
+            sent=sent,
+            fresh_id=fresh_id,
+            monotonic=clocks.monotonic,
+        )
+        app.add_middleware(AsgiDoor, lane=app.state.lane)
+
+
+def _ask_who(
+    app: FastAPI, settings: Settings, metrics: Metrics, fetch: Fetch, clocks: Clocks
+) -> _Door:
+    """Put the door into `app`: everybody is somebody from here on."""
+    if settings.auth == "off":
+        app.add_middleware(Everybody, consumer=ANYBODY)
+        return _Door(who=lambda _: ANYBODY, limits=lambda _: ())
+    roster = Roster(
+        settings,
+        salt=secrets.token_bytes(32),
+        monotonic=clocks.monotonic,
+        reloaded=metrics.access.file_read,
+    )
+    app.state.roster = roster
+    tokens = None
+    if settings.oidc is not None:
+        tokens = TokenVerifier(
+            settings.oidc,
+            fetch=fetch,
+            clock=clocks.clock,
+            monotonic=clocks.monotonic,
+            fetched=metrics.access.keys_fetched,
+        )
+    guard = Guard(roster, tokens)
+    limiter = Limiter(monotonic=clocks.monotonic, limited=metrics.access.limited)
+    app.add_middleware(
+        Authentication,
+        guard=guard,
+        limiter=limiter,
+        failures=FailureLimiter(monotonic=clocks.monotonic),
+        refused=metrics.access.unauthenticated,
+    )
+    return _Door(who=guard.known, limits=limiter.headers)

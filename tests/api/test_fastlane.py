@@ -1,0 +1,328 @@
+"""What leaves by the fast lane is, byte for byte, what the slow way would have sent."""
+
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from math import inf
+from typing import Any, Literal
+
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+from structlog.testing import capture_logs
+
+from app.api.asgi_door import AsgiDoor
+from app.api.fastlane import REPLIES_MAX, Asked, FastLane, Trail
+from app.cache.answers import Found, Kept
+from app.service.encode import Delivery, encode
+from app.service.scope import ANYBODY
+from tests.support.platform import FakeTime
+from tests.support.serving import built, configured, network
+from tests.support.upstream import FakeUpstream, a_task, an_activity
+from tests.support.wire import Server, request, served
+
+Mode = Literal["protocol", "asgi", "off"]
+MODES: tuple[Mode, ...] = ("protocol", "asgi", "off")
+TASK = "/v1/tasks/eu2.5"
+
+
+def app_in(mode: Mode, time: FakeTime, **options: Any) -> Any:
+    """Build the service in one of its modes over a platform of twelve tasks."""
+    upstream = FakeUpstream(
+        tasks=[a_task(number) for number in range(1, 13)],
+        activities=[an_activity(number, 5) for number in range(1, 4)],
+        clock=time.clock,
+    )
+    return built(
+        configured("eu2", fastlane=mode, cursor_secret="same for all"),
+        network({"eu2": upstream}),
+        time,
+        **options,
+    )
+
+
+async def hits(mode: Mode, *asked: bytes) -> list[bytes]:
+    """Return what repeated requests are answered, at the age of 0 and of 2.5 s."""
+    time = FakeTime()
+    async with served(app_in(mode, time), door=mode == "protocol") as server:
+        wire = server.connect()
+        for each in asked * 3:
+            await wire.ask(each)
+        young = [await wire.ask(each) for each in asked]
+        time.now += 2.5
+        return young + [await wire.ask(each) for each in asked]
+
+
+async def etag(target: str, **headers: Any) -> str:
+    """Return the ETag of an answer of the slow way."""
+    async with served(app_in("off", FakeTime()), door=False) as server:
+        answer = await server.connect().ask(request(target, **headers))
+    return answer.split(b"etag: ")[1].split(b"\r\n")[0].decode()
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("known", [False, True], ids=["whole", "conditional"])
+@pytest.mark.parametrize("target", ["/v1/tasks?limit=5", TASK, f"{TASK}/activities"])
+async def test_same_bytes(target: str, known: bool, method: str) -> None:  # noqa: FBT001
+    """All three ways send the same status, headers and body, in every coding at every age."""
+    asked = [
+        request(
+            target,
+            method,
+            accept_encoding=coding,
+            if_none_match=await etag(target, accept_encoding=coding) if known else None,
+        )
+        for coding in (None, "gzip", "br", "zstd", "identity", "gzip;q=0, *;q=0.5")
+    ]
+    protocol, asgi, off = [await hits(mode, *asked) for mode in MODES]
+
+    assert protocol == asgi == off
+    assert len(set(off)) >= 8
+    status = b"HTTP/1.1 304" if known else b"HTTP/1.1 200"
+    assert all(answer.startswith(status) and b"; hit; " in answer for answer in off)
+
+
+async def test_request_ids() -> None:
+    """A sane id comes back, and each request without one gets another."""
+    asked = [request(x_request_id=sent) for sent in ("mine", "other", "not sane", None)]
+    answers = await hits("protocol", *asked)
+    ids = [answer.split(b"x-request-id: ")[1].split(b"\r\n")[0] for answer in answers]
+
+    assert ids[0::4] == [b"mine"] * 2
+    assert ids[1::4] == [b"other"] * 2
+    assert len(set(ids)) == 6
+
+
+@pytest.mark.parametrize("mode", ["protocol", "asgi"])
+async def test_lane_is_used(mode: Mode) -> None:
+    """The third of three equal requests leaves by the lane; in `protocol` ASGI is not reached."""
+    async with served(app_in(mode, FakeTime()), door=mode == "protocol") as server:
+        wire = server.connect()
+        for _ in range(4):
+            await wire.ask(request())
+
+    assert server.asgi_calls == (2 if mode == "protocol" else 4)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"cache_control": "no-cache"},
+        {"cache_control": "max-age=5"},
+        {"x_request_timeout_ms": "500"},
+        {"content_length": "0"},
+        {"expect": "100-continue"},
+        {"upgrade": "h2c", "connection": "upgrade"},
+        {"padding": "x" * 5000},
+    ],
+    ids=["no-cache", "max-age", "timeout", "body", "expect", "upgrade", "long"],
+)
+async def test_slow_way_only(headers: dict[str, str]) -> None:
+    """A request with a wish of its own, or that may go on after its head, takes the slow way."""
+    async with served(app_in("protocol", FakeTime())) as server:
+        wire = server.connect()
+        for _ in range(4):
+            await wire.ask(request(**headers))
+
+    assert server.asgi_calls == 4
+
+
+@pytest.mark.parametrize(
+    ("target", "method"),
+    [("/v1/tasks?max_age=5", "GET"), ("/healthz", "GET"), ("/v1/tasks", "POST"), ("/v1/x", "GET")],
+    ids=["twin", "not kept", "post", "404"],
+)
+async def test_not_remembered(target: str, method: str) -> None:
+    """Only answers that the slow way found kept, for a usual wish, are remembered."""
+    async with served(app_in("protocol", FakeTime())) as server:
+        wire = server.connect()
+        for _ in range(4):
+            await wire.ask(request(target, method))
+
+    assert server.asgi_calls == 4
+
+
+async def learned(server: Server, *asked: bytes) -> None:
+    """Let the lane learn the answers."""
+    for each in asked:
+        for _ in range(3):
+            await server.connect().ask(each)
+    server.asgi_calls = 0
+
+
+@pytest.mark.parametrize("sent_id", ["mine", None], ids=["parsed", "head seen before"])
+async def test_clock_ends_it(sent_id: str | None) -> None:
+    """Nothing is answered a moment after its freshness."""
+    time, asked = FakeTime(), request(x_request_id=sent_id)
+    async with served(app_in("protocol", time)) as server:
+        await learned(server, asked)
+        time.now = 9.999
+        before = await server.connect().ask(asked)
+        time.now = 10.0
+        after = await server.connect().ask(asked)
+
+    assert b"taskgate; hit; ttl=0\r\n" in before
+    assert b"taskgate; hit; ttl=0\r\n" in after
+    assert b"age: 10" in after
+    assert server.asgi_calls == 1
+
+
+@pytest.mark.parametrize("sent_id", ["mine", None], ids=["parsed", "head seen before"])
+@pytest.mark.parametrize("hard", [False, True], ids=["soft", "hard"])
+async def test_purge_ends_it(hard: bool, sent_id: str | None) -> None:  # noqa: FBT001  # two ways
+    """A purge holds for the very next request."""
+    app, asked = app_in("protocol", FakeTime()), request(x_request_id=sent_id)
+    async with served(app) as server:
+        await learned(server, asked)
+        app.state.cache.purge(lambda _: True, hard=hard)
+        answer = await server.connect().ask(asked)
+
+    assert b"fwd=" in answer
+    assert server.asgi_calls == 1
+
+
+class Everlasting:
+    """A cache that holds everything until it is told otherwise."""
+
+    def watch(self, ended: Callable[[Hashable], None]) -> None:
+        """Take down whom to tell."""
+        self.end = ended
+
+    def holds(self, found: Delivery) -> bool:
+        """Say yes, but for what has no value."""
+        return found.kept.value is not None
+
+
+def lane_over(cache: Everlasting) -> FastLane:
+    """Return a lane that lets in everybody but those who name nobody."""
+    return FastLane(
+        who=lambda headers: None if (b"from", b"nobody") in headers else ANYBODY,
+        limits=lambda _: (),
+        cache=cache,
+        sent=lambda *_: None,
+        fresh_id=lambda: "fresh",
+        monotonic=lambda: 0.0,
+    )
+
+
+def teach(lane: FastLane, target: bytes, *, header: bytes = b"age", kept: bool = True) -> Asked:
+    """Let `lane` learn the answer at `target`, good for a minute."""
+    value = encode({}) if kept else None
+    found = Found(Kept(value, None, 0.0, 60.0, 0, whole=True), "hit", key=target)
+    asked = lane.read("GET", target, [], None)
+    assert asked is not None
+    lane.learn(asked, Trail(found), 200, [(header, b"0")], b"{}")
+    return asked
+
+
+def test_bounded() -> None:
+    """The lane remembers so many replies; the oldest makes room."""
+    lane = lane_over(Everlasting())
+    asked = [teach(lane, b"/%d" % number) for number in range(REPLIES_MAX + 1)]
+
+    assert [lane.find(each, 1.0) is None for each in asked[:2]] == [True, False]
+    assert lane.find(asked[-1], 1.0) is not None
+
+
+def test_learned_twice() -> None:
+    """What is learned anew replaces the old, and ends with its key."""
+    cache = Everlasting()
+    lane = lane_over(cache)
+    teach(lane, b"/a")
+    asked = teach(lane, b"/a")
+    found = lane.find(asked, 59.9)
+    cache.end(b"/a")
+
+    assert found is not None
+    assert (lane.find(asked, 1.0), found.body, found.fresh_until) == (None, b"", -inf)
+
+
+@pytest.mark.parametrize(
+    "odd", [{"header": b"x-new"}, {"kept": False}], ids=["unknown header", "replaced meanwhile"]
+)
+def test_not_learned(odd: dict[str, Any]) -> None:
+    """An answer with a header that the lane can't count, or that is no longer kept, is left."""
+    lane = lane_over(Everlasting())
+
+    assert lane.find(teach(lane, b"/a", **odd), 1.0) is None
+
+
+async def test_consumer_is_asked_each_time() -> None:
+    """A consumer who was let in and is no longer goes the slow way at once."""
+    app, asked = app_in("protocol", FakeTime()), request(x_request_id=None)
+    async with served(app) as server:
+        await learned(server, asked)
+        app.state.lane.who = lambda _: None
+        await server.connect().ask(asked)
+        app.state.lane.who = lambda _: replace(ANYBODY, rate=2.0)
+        await server.connect().ask(asked)
+
+    assert server.asgi_calls == 2
+
+
+async def test_answer_in_pieces() -> None:
+    """An answer that comes in pieces passes the door as it is."""
+    sent: list[Message] = []
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"a", "more_body": True})
+        await send({"type": "http.response.body", "body": b"b"})
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}
+    await AsgiDoor(app, lane=lane_over(Everlasting()))(scope, nothing, send)
+
+    assert [message.get("body") for message in sent] == [None, b"a", b"b"]
+
+
+async def nothing() -> Message:
+    """Receive nothing."""
+    raise AssertionError("nobody reads here")
+
+
+@pytest.mark.parametrize("scope", [{"type": "lifespan"}, {"type": "http", "method": "PUT"}])
+async def test_passes_through(scope: Scope) -> None:
+    """What the lane can't be about passes untouched."""
+    seen: list[Scope] = []
+
+    async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
+        seen.append(scope)
+
+    await AsgiDoor(app, lane=lane_over(Everlasting()))(scope, nothing, seen.append)  # type: ignore[arg-type]  # not used
+
+    assert seen[0] is scope
+
+
+async def test_unknown_consumer_passes() -> None:
+    """Whom the lane doesn't know the slow way serves, and the lane learns nothing."""
+    app = app_in("asgi", FakeTime())
+    app.state.lane.who = lambda _: None
+    async with served(app, door=False) as server:
+        answers = [await server.connect().ask(request()) for _ in range(4)]
+
+    assert all(answer.startswith(b"HTTP/1.1 200") for answer in answers)
+
+
+def test_unknown_consumer() -> None:
+    """Whoever must go the slow way to be known is not the lane's."""
+    assert lane_over(Everlasting()).read("GET", b"/", [(b"from", b"nobody")], None) is None
+
+
+@pytest.mark.parametrize("mode", ["protocol", "asgi"])
+async def test_same_line(mode: Mode) -> None:
+    """A hit by the lane has the log line of one by the slow way, and counts as one."""
+    app = app_in(mode, FakeTime())
+    with capture_logs() as lines:
+        async with served(app, door=mode == "protocol") as server:
+            for _ in range(4):
+                await server.connect().ask(request())
+    served_lines = [line for line in lines if line["event"] == "request_served"]
+
+    assert len(served_lines) == 4
+    assert served_lines[1] == served_lines[2] == served_lines[3]
+    labels = {"route": "/v1/tasks", "method": "GET", "status": "200", "cache": "hit"}
+    value = app.state.metrics.registry.get_sample_value
+    assert value("taskgate_requests_total", labels) == 3
+    assert value("taskgate_request_duration_seconds_count", {"route": "/v1/tasks"}) == 4
+    assert value("taskgate_cache_lookups_total", {"outcome": "hit"}) == 3

@@ -1,0 +1,84 @@
+"""Nothing that leaves by the lane goes unwritten."""
+
+import asyncio
+import json
+from collections.abc import Callable, Hashable
+
+from app.api.fastlane import Reply
+from app.api.journal import BATCH, Journal
+from app.cache.answers import Found, Kept
+from app.service.encode import encode
+from app.telemetry.lines import RequestLines
+from app.telemetry.metrics import Metrics
+from tests.support.edge import Figures
+from tests.telemetry.test_lines import FACTS
+
+
+class World:
+    """A journal with what it writes to; its timers wait until they are turned."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+        self.credits: list[tuple[Hashable, int]] = []
+        self.timers: list[Callable[[], None]] = []
+        self.metrics = Metrics(version="1", monotonic=float, cache_figures=Figures)
+        self.journal = Journal(
+            cache=self,
+            metrics=self.metrics,
+            lines=RequestLines(self.written.append, clock=float, monotonic=float),
+            later=self.later,
+        )
+        kept = Kept(encode({}), None, 0.0, 60.0, 0)
+        self.reply = Reply(
+            "q", Found(kept, "hit", key="k"), lambda _: {}, FACTS, 200, [], b"", 60.0
+        )
+
+    def credit(self, key: Hashable, hits: int) -> None:
+        """Take down what the cache is told."""
+        self.credits.append((key, hits))
+
+    def later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
+        """Keep the call."""
+        self.timers.append(call)
+        return asyncio.get_running_loop().call_later(3600 + seconds, call)
+
+    def note(self, times: int) -> None:
+        """Send the reply so many times."""
+        for number in range(times):
+            self.journal.note(self.reply, 1.0, 0.001, f"id-{number}")
+
+    def ids(self) -> list[str]:
+        """Return the ids of the lines that were written."""
+        return [json.loads(line)["request_id"] for line in b"".join(self.written).splitlines()]
+
+
+async def test_full_batch() -> None:
+    """A full batch is written at once, in one piece, and counted."""
+    world = World()
+    world.note(BATCH)
+
+    assert len(world.written) == 1
+    assert world.ids() == [f"id-{number}" for number in range(BATCH)]
+    assert world.credits == [("k", BATCH)]
+    world.journal.close()
+
+
+async def test_time() -> None:
+    """One timer writes what does not fill a batch, and the next note sets another."""
+    world = World()
+    world.note(2)
+    world.timers[0]()
+    world.note(1)
+
+    assert world.ids() == ["id-0", "id-1"]
+    assert len(world.timers) == 2
+    world.journal.close()
+    assert world.ids()[2:] == ["id-0"]
+
+
+async def test_nothing_to_write() -> None:
+    """A journal that noted nothing writes nothing."""
+    world = World()
+    world.journal.close()
+
+    assert (world.written, world.credits) == ([], [])

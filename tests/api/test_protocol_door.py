@@ -1,0 +1,158 @@
+"""The lane's door in uvicorn's protocol: order, back-pressure, and the ends of connections."""
+
+from tests.api.test_fastlane import app_in, learned
+from tests.support.platform import FakeTime
+from tests.support.wire import request, served
+
+HIT, MISS = request(), request("/v1/tasks?limit=3")
+CLOSING = request(connection="close")
+
+
+async def test_pipelined() -> None:
+    """Answers leave in the order of the requests, whichever way each goes."""
+    async with served(app_in("protocol", FakeTime())) as server:
+        await learned(server, HIT)
+        wire = server.connect()
+        requests = [request(x_request_id=str(number)) for number in range(3)]
+        slow = request("/v1/tasks?limit=3", x_request_id="slow")
+        answer = await wire.ask(b"".join([requests[0], slow, *requests[1:]]))
+        ids = [part.split(b"\r\n")[0] for part in answer.split(b"x-request-id: ")[1:]]
+
+    assert ids == [b"0", b"slow", b"1", b"2"]
+    assert server.asgi_calls == 3
+
+
+async def test_while_another_runs() -> None:
+    """A head seen before waits its turn while an earlier request of its connection runs."""
+    async with served(app_in("protocol", FakeTime())) as server:
+        await learned(server, HIT)
+        answer = await server.connect().ask(MISS, HIT)
+
+    assert [part[:3] for part in answer.split(b"HTTP/1.1 ")[1:]] == [b"200", b"200"]
+    assert answer.index(b"fwd=miss") < answer.index(b"; hit;")
+
+
+async def test_in_pieces() -> None:
+    """A head that comes in pieces is answered like a whole one, and leaves the next in order."""
+    async with served(app_in("protocol", FakeTime())) as server:
+        await learned(server, HIT)
+        wire = server.connect()
+        whole = await wire.ask(HIT)
+        pieces = [await wire.ask(HIT[:at], HIT[at:]) for at in (1, 9, len(HIT) - 1)]
+        begun = await wire.ask(HIT + HIT[:9], HIT[9:])
+
+    assert pieces == [whole] * 3
+    assert begun == whole * 2
+    assert server.asgi_calls == 0
+
+
+async def test_slow_reader() -> None:
+    """Who does not take what is sent gets no more from the lane until there is room again."""
+    async with served(app_in("protocol", FakeTime())) as server:
+        await learned(server, HIT)
+        wire = server.connect()
+        one = await wire.ask(HIT)
+        wire.pipe.jammed = True
+        jammed = await wire.ask(HIT * 5)
+        wire.pipe.jammed, wire.pipe.sent = False, b""
+        wire.protocol.resume_writing()
+        rest = await wire.ask(b"")
+
+    assert jammed == one
+    assert len(rest) == 4 * len(one)
+
+
+async def test_closing() -> None:
+    """Who asks for it is told that the connection closes, and nothing is answered after that."""
+    async with served(app_in("protocol", FakeTime())) as server:
+        await learned(server, HIT, CLOSING)
+        first, again, both = [server.connect() for _ in range(3)]
+        told = await first.ask(CLOSING)
+        repeated = await again.ask(CLOSING)
+        await both.ask(CLOSING + HIT)
+
+    assert told == repeated
+    assert told.split(b"\r\n\r\n")[0].endswith(b"\r\nconnection: close")
+    assert (first.pipe.closing, again.pipe.closing, both.pipe.closing) == (True, True, True)
+    assert both.pipe.sent == told
+
+
+async def test_http_1_0() -> None:
+    """A client of HTTP/1.0 gets its answer and the end of the connection."""
+    async with served(app_in("protocol", FakeTime())) as server:
+        await learned(server, HIT)
+        wire = server.connect()
+        answer = await wire.ask(HIT.replace(b"HTTP/1.1", b"HTTP/1.0"))
+
+    assert b"connection: close" in answer
+    assert (wire.pipe.closing, server.asgi_calls) == (True, 0)
+
+
+async def test_keep_alive() -> None:
+    """An idle connection is closed after uvicorn's time, counted from its last answer."""
+    time = FakeTime()
+    async with served(app_in("protocol", time)) as server:
+        await learned(server, HIT)
+        wire = server.connect()
+        await wire.ask(HIT)
+        time.now += 3
+        await wire.ask(HIT)
+        time.now += 4
+        wire.protocol.timeout_keep_alive_handler()
+        early = wire.pipe.closing
+        time.now += 1
+        wire.protocol.timeout_keep_alive_handler()
+        wire.protocol.connection_lost(None)
+
+    assert (early, wire.pipe.closing) == (False, True)
+
+
+async def test_shutdown() -> None:
+    """A connection that only ever had answers of the lane closes when the server stops."""
+    async with served(app_in("protocol", FakeTime())) as server:
+        await learned(server, HIT)
+        wire = server.connect()
+        await wire.ask(HIT)
+        wire.protocol.shutdown()
+
+    assert wire.pipe.closing
+    assert server.state.total_requests >= 4
+
+
+async def test_head_seen_before() -> None:
+    """Bytes seen before are answered unparsed, each time under an id of its own."""
+    plain = request(x_request_id=None)
+    async with served(app_in("protocol", FakeTime())) as server:
+        await learned(server, plain)
+        wire = server.connect()
+        answers = {await wire.ask(plain) for _ in range(4)}
+
+    assert len(answers) == 4
+    assert server.asgi_calls == 0
+
+
+async def test_large_body() -> None:
+    """A body too large to be copied leaves whole."""
+    large = request("/v1/tasks?limit=12&include=raw")
+    async with served(app_in("off", FakeTime()), door=False) as server:
+        await learned(server, large)
+        slow = await server.connect().ask(large)
+    async with served(app_in("protocol", FakeTime())) as server:
+        await learned(server, large)
+        fast = await server.connect().ask(large)
+
+    assert len(fast) > 16_384
+    assert fast == slow
+    assert server.asgi_calls == 0
+
+
+async def test_heads_are_bounded() -> None:
+    """Heads that never come again push out the oldest."""
+    app = app_in("protocol", FakeTime())
+    async with served(app) as server:
+        await learned(server, request(x_request_id=None))
+        wire = server.connect()
+        for number in range(1030):
+            wire.protocol.data_received(request(x_request_id=None, traceparent=number))
+
+    assert len(wire.protocol.heads) == 1024  # type: ignore[attr-defined]  # the door's own

@@ -1,0 +1,129 @@
+"""Connections to the whole service without a socket: bytes in, bytes out, exactly."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
+from typing_extensions import override
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from app.server import Bounds, bounded
+
+TURNS = 200  # of the event loop, after which nobody answers any more
+
+
+class Pipe(asyncio.Transport):
+    """A transport that keeps what is written; when `jammed`, its buffer is full at once."""
+
+    def __init__(self) -> None:
+        super().__init__({"sockname": ("127.0.0.1", 80), "peername": ("127.0.0.1", 9)})
+        self.sent = b""
+        self.closing = False
+        self.jammed = False
+        self.protocol: HttpToolsProtocol | None = None
+
+    @override
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        assert not self.closing, "written after it was closed"
+        self.sent += data
+        if self.jammed and self.protocol is not None:
+            self.protocol.pause_writing()
+
+    @override
+    def is_closing(self) -> bool:
+        return self.closing
+
+    @override
+    def close(self) -> None:
+        self.closing = True
+
+    @override
+    def abort(self) -> None:
+        self.closing = True
+
+    @override
+    def pause_reading(self) -> None:
+        pass
+
+    @override
+    def resume_reading(self) -> None:
+        pass
+
+
+class Wire:
+    """A connection; `asgi_calls` counts the requests of all connections that came to ASGI."""
+
+    def __init__(self, server: "Server") -> None:
+        self.pipe = Pipe()
+        self.protocol = self.pipe.protocol = server.protocol()
+        self.protocol.connection_made(self.pipe)
+
+    async def ask(self, *pieces: bytes) -> bytes:
+        """Send `pieces`, and return what comes back until all is quiet."""
+        self.pipe.sent = b""
+        for piece in pieces:
+            self.protocol.data_received(piece)
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+            if self.pipe.sent and not self.protocol.tasks:
+                break
+        return self.pipe.sent
+
+
+class Server:
+    """The service behind the protocol that it is served by, with the lane's `door` or without."""
+
+    def __init__(self, app: FastAPI, *, door: bool) -> None:
+        self.asgi_calls = 0
+        self._app = app
+        self.state = ServerState()
+        self.state.default_headers = [(b"date", b"Mon, 23 Nov 2026 10:00:00 GMT")]
+        self.cuts: list[str] = []
+        kind = bounded(
+            app.state.lane if door else None,
+            cut=self.cuts.append,
+            fresh_id=lambda: "refused",
+            bounds=Bounds(),
+        )
+        self._kind = cast("type[HttpToolsProtocol]", kind)
+        self._config = uvicorn.Config(
+            self._count,
+            interface="asgi3",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+        )
+
+    def protocol(self) -> HttpToolsProtocol:
+        """Return the protocol of a new connection."""
+        return self._kind(config=self._config, server_state=self.state, app_state={})
+
+    def connect(self) -> Wire:
+        """Return a new connection."""
+        return Wire(self)
+
+    async def _count(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.asgi_calls += 1
+        await self._app(scope, receive, send)
+
+
+@asynccontextmanager
+async def served(app: FastAPI, *, door: bool = True) -> AsyncIterator[Server]:
+    """Serve `app` around the block."""
+    async with app.router.lifespan_context(app):
+        yield Server(app, door=door)
+
+
+def request(target: str = "/v1/tasks", method: str = "GET", **headers: Any) -> bytes:
+    """Return the bytes of a request; names of headers have `_` for `-`."""
+    fields = {"host": "gate", "x-request-id": "r-1"} | {
+        name.replace("_", "-"): value for name, value in headers.items()
+    }
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items() if value is not None)
+    return f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode()
