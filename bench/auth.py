@@ -13,25 +13,20 @@ import urllib.request
 
 import peers
 
-from app.api.keys import digest, make_key
-
 ROUNDS, SECONDS, CONNECTIONS, BOUND = 15, 2, 64, 0.05
 PATH = "/v1/tasks?status=succeeded&limit=1"
 
 
 def main(rounds: int = ROUNDS) -> None:
     peers.need("wrk", "taskset")
-    key = make_key(bytes(range(32)))
-    header = {"Authorization": f"Bearer {key}"}
-    asked = {"TASKGATE_AUTH": "required", "TASKGATE_CONSUMERS__BENCH__KEY_SHA256": digest(key)}
     with contextlib.ExitStack() as stack:
         upstream = stack.enter_context(peers.origin())
         targets = {
             "off": stack.enter_context(peers.taskgate(upstream)),
-            "required": stack.enter_context(peers.taskgate(upstream, **asked)),
+            "required": stack.enter_context(peers.taskgate(upstream, **peers.REQUIRED)),
         }
         for url in targets.values():
-            request = urllib.request.Request(url + PATH, headers=header)  # noqa: S310  # loopback
+            request = urllib.request.Request(url + PATH, headers=peers.HEADER)  # noqa: S310  # loopback
             with urllib.request.urlopen(request) as answer:  # noqa: S310
                 json.load(answer)
         rates: dict[str, list[float]] = {name: [] for name in targets}
@@ -39,7 +34,7 @@ def main(rounds: int = ROUNDS) -> None:
             # The first of a pair may find a warmer or a colder machine: they take turns at it.
             for name in sorted(targets, reverse=bool(turn % 2)):
                 began = _cpu_s(targets[name])
-                hits = _wrk(targets[name] + PATH, header["Authorization"])
+                hits = _wrk(targets[name] + PATH, peers.HEADER["Authorization"])
                 rates[name].append(hits / (_cpu_s(targets[name]) - began))
     cost = statistics.median(
         1 - asks / open_ for open_, asks in zip(rates["off"], rates["required"], strict=True)

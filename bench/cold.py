@@ -75,6 +75,7 @@ def _client(body: bytes) -> httpx.AsyncClient:
     account = {"url": "https://b.example", "client_id": "b", "client_secret": "b"}
     settings = Settings(
         _env_file=None,
+        auth="off",
         accounts={"b": AccountSettings.model_validate(account)},
         upstream=UpstreamSettings(rate=10_000),
     )

@@ -67,7 +67,7 @@ def main(rounds: int = ROUNDS) -> None:
     print(f"load average {peers.load()}, {rounds} rounds")
     with contextlib.ExitStack() as stack:
         upstream = stack.enter_context(peers.origin())
-        ours = stack.enter_context(peers.taskgate(upstream))
+        ours = stack.enter_context(peers.taskgate(upstream, **peers.REQUIRED))
         others = {
             "nginx": stack.enter_context(peers.nginx(upstream)),
             "varnish": stack.enter_context(peers.varnish(upstream)),
@@ -82,17 +82,18 @@ def main(rounds: int = ROUNDS) -> None:
 
 def _compare(case: Case, ours: str, others: Mapping[str, str], rounds: int) -> bool:
     path = f"/v1/tasks?status=succeeded&{case.query}"
-    body, etag = _get(ours + path, case.headers)
+    mine = {**case.headers, **peers.HEADER}
+    body, etag = _get(ours + path, mine)
     targets = {"taskgate": ours + path}
     targets |= {peer: f"{url}/page?size={len(body)}" for peer, url in others.items()}
-    for url in targets.values():
+    for server, url in targets.items():
         for _ in range(3):
-            _get(url, case.headers)
+            _get(url, mine if server == "taskgate" else case.headers)
     tags = {server: etag if server == "taskgate" else '"bench"' for server in targets}
     measured: dict[str, list[Sample]] = {server: [] for server in targets}
     for _ in range(rounds):
         for server, url in targets.items():
-            headers = dict(case.headers)
+            headers = dict(mine if server == "taskgate" else case.headers)
             if case.conditional:
                 headers["If-None-Match"] = tags[server]
             measured[server].append(_wrk(url, headers, case.script))
@@ -112,7 +113,7 @@ def _ratio(measured: Mapping[str, Sequence[Sample]], peer: str, figure: str) -> 
 
 def _compare_mixed(ours: str, nginx: str, rounds: int) -> bool:
     hit = f"{ours}/v1/tasks?status=succeeded&limit=34"
-    size = len(_get(hit)[0])
+    size = len(_get(hit, peers.HEADER)[0])
     mixes = (
         (hit, f"{ours}/v1/tasks?status=succeeded&limit=1000&policy_name=p{{}}"),
         (f"{nginx}/page?size={size}", f"{nginx}/page?size={size * 1000 // 34}&n={{}}"),
@@ -129,7 +130,11 @@ def _compare_mixed(ours: str, nginx: str, rounds: int) -> bool:
 
 def _mix(hit: str, cold: str) -> float:
     command = ["taskset", "-c", peers.LOAD_CORE, sys.executable, str(peers.HERE / "mixed.py")]
-    return float(subprocess.run([*command, hit, cold], check=True, capture_output=True).stdout)
+    return float(
+        subprocess.run(
+            [*command, hit, cold, peers.HEADER["Authorization"]], check=True, capture_output=True
+        ).stdout
+    )
 
 
 def _wrk(url: str, headers: Mapping[str, str], script: str = "") -> Sample:

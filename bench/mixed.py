@@ -1,7 +1,8 @@
 """An open-loop load: 300 hits a second, whatever becomes of them, beside 5 cold pages a second.
 
-Run as `python bench/mixed.py HIT_URL COLD_URL`, where `{}` in the second is a number that differs
-each time; prints the 99th percentile of the hits in milliseconds, from when each was due.
+Run as `python bench/mixed.py HIT_URL COLD_URL AUTHORIZATION`, where `{}` in the second is a number
+that differs each time; prints the 99th percentile of the hits in milliseconds, from when each was
+due.
 """
 
 import asyncio
@@ -16,8 +17,9 @@ HITS_PER_S, COLD_PER_S, SECONDS = 300, 5, 4
 class Client:
     """Connections that are kept, as many as are needed at once."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, authorization: str) -> None:
         self._url = urlsplit(url)
+        self._rest = f"Host: {self._url.hostname}\r\nAuthorization: {authorization}\r\n\r\n"
         self._free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
     async def get(self, target: str) -> None:
@@ -26,7 +28,7 @@ class Client:
         reader, writer = (
             self._free.pop() if self._free else await asyncio.open_connection(host, port)
         )
-        writer.write(f"GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        writer.write(f"GET {target} HTTP/1.1\r\n{self._rest}".encode())
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         if not head.startswith(b"http/1.1 200"):
             raise RuntimeError(head)
@@ -34,8 +36,8 @@ class Client:
         self._free.append((reader, writer))
 
 
-async def main(hit: str, cold: str) -> None:
-    clients = Client(hit), Client(cold)
+async def main(hit: str, cold: str, authorization: str) -> None:
+    clients = Client(hit, authorization), Client(cold, authorization)
     taken: list[float] = []
     begin = perf_counter() + 0.1
 

@@ -12,6 +12,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from app.api.keys import digest, make_key
+
 HERE = Path(__file__).parent
 SERVER_CORE, LOAD_CORE = "0", "1"
 _NGINX = """
@@ -35,6 +37,14 @@ http {{
   }}
 }}
 """
+
+
+_KEY = make_key(bytes(range(32)))
+HEADER = {"Authorization": f"Bearer {_KEY}"}
+"""What a caller of Taskgate sends when keys are asked for."""
+
+REQUIRED = {"TASKGATE_AUTH": "required", "TASKGATE_CONSUMERS__BENCH__KEY_SHA256": digest(_KEY)}
+"""The settings that ask for that key."""
 
 
 def free_port() -> int:

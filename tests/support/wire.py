@@ -20,8 +20,8 @@ TURNS = 200  # of the event loop, after which nobody answers any more
 class Pipe(asyncio.Transport):
     """A transport that keeps what is written; when `jammed`, its buffer is full at once."""
 
-    def __init__(self) -> None:
-        super().__init__({"sockname": ("127.0.0.1", 80), "peername": ("127.0.0.1", 9)})
+    def __init__(self, peer: str) -> None:
+        super().__init__({"sockname": ("127.0.0.1", 80), "peername": (peer, 9)})
         self.sent = b""
         self.closing = False
         self.jammed = False
@@ -58,8 +58,8 @@ class Pipe(asyncio.Transport):
 class Wire:
     """A connection; `asgi_calls` counts the requests of all connections that came to ASGI."""
 
-    def __init__(self, server: "Server") -> None:
-        self.pipe = Pipe()
+    def __init__(self, server: "Server", peer: str) -> None:
+        self.pipe = Pipe(peer)
         self.protocol = self.pipe.protocol = server.protocol()
         self.protocol.connection_made(self.pipe)
 
@@ -104,9 +104,9 @@ class Server:
         """Return the protocol of a new connection."""
         return self._kind(config=self._config, server_state=self.state, app_state={})
 
-    def connect(self) -> Wire:
-        """Return a new connection."""
-        return Wire(self)
+    def connect(self, peer: str = "127.0.0.1") -> Wire:
+        """Return a new connection from `peer`."""
+        return Wire(self, peer)
 
     async def _count(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.asgi_calls += 1
