@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from app.api.keys import digest, make_key
 
@@ -68,11 +69,13 @@ def need(*programs: str) -> None:
 
 
 @contextlib.contextmanager
-def running(command: list[str], port: int, *, core: str, **env: str) -> Iterator[None]:
+def running(
+    command: list[str], port: int, *, core: str, log: IO[bytes] | None = None, **env: str
+) -> Iterator[None]:
     process = subprocess.Popen(
         ["taskset", "-c", core, *command],
         env={**os.environ, **env},  # noqa: TID251  # a child of this environment, plus its settings
-        stdout=subprocess.DEVNULL,
+        stdout=log or subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
@@ -108,7 +111,11 @@ def taskgate(origin_port: int, **changes: str) -> Iterator[str]:
         "TASKGATE_ACCOUNTS__BENCH__CLIENT_SECRET": "bench",
         **changes,
     }
-    with running([executable, "serve"], port, core=SERVER_CORE, **settings):
+    # To a file, as nginx does.
+    with (
+        tempfile.TemporaryFile() as log,
+        running([executable, "serve"], port, core=SERVER_CORE, log=log, **settings),
+    ):
         yield f"http://127.0.0.1:{port}"
 
 

@@ -15,12 +15,14 @@ from app.service.scope import Caller, Consumer
 
 CREDENTIAL_BYTES_MAX = 8192
 
+CARRIERS = frozenset({b"authorization", b"x-api-key"})
+"""The headers that bear a credential; nothing else tells who is calling."""
+
 # Everything else is for consumers, also what does not exist (yet).
 _PUBLIC = frozenset(
     {"/", "/healthz", "/readyz", "/metrics", "/docs", "/redoc", "/openapi.json", "/problems"}
 )
 _PUBLIC_BELOW = ("/static/", "/problems/")
-_CARRIERS = frozenset({b"authorization", b"x-api-key"})
 _JWT_DOTS = 2
 
 Headers = Iterable[tuple[bytes, bytes]]
@@ -85,7 +87,7 @@ class Guard:
         Raises:
             UnauthenticatedError: there is no credential to go by.
         """
-        sent = [field for field in headers if field[0] in _CARRIERS]
+        sent = [field for field in headers if field[0] in CARRIERS]
         if len(sent) == 1:
             # Nearly every caller: the very header that was understood before.
             known = self._roster.current().remembered.get(sent[0])

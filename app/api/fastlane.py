@@ -14,7 +14,7 @@ from app.service.scope import Consumer
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 
 REPLIES_MAX: Final = 1024
-_HEAD_BYTES_MAX: Final = 4096  # of a request, its headers and target, that is remembered
+_QUESTION_BYTES_MAX: Final = 4096
 
 # They say who and where, not what: every other header of a request is part of the question.
 _PERSONAL: Final = frozenset(
@@ -27,10 +27,12 @@ _PERSONAL: Final = frozenset(
         b"x-request-id",
     }
 )
-_SCHEME: Final = b"x-forwarded-proto"
 
 # A request that has one of these may go on after its head.
 _MORE_TO_COME: Final = frozenset({b"content-length", b"expect", b"transfer-encoding", b"upgrade"})
+
+_ID, _TIMING, _SCHEME = b"x-request-id", b"server-timing", b"x-forwarded-proto"
+_SPECIAL: Final = _PERSONAL | _MORE_TO_COME | {_SCHEME}
 
 # Headers of an answer that stay as they are. One that is neither here nor counted anew each time
 # keeps the answer out of the lane.
@@ -50,7 +52,6 @@ _STEADY: Final = frozenset(
         b"x-content-type-options",
     }
 )
-_ID, _TIMING = b"x-request-id", b"server-timing"
 _KNOWN: Final = _STEADY | LIVING | LIMITS | {_ID, _TIMING}
 
 
@@ -83,12 +84,15 @@ class Trail:
 
 @dataclass(slots=True, eq=False)
 class Asked:
-    """A request as the lane sees it: the question, who asks it, and the id to answer under."""
+    """A request as the lane sees it: the question, who asks it, and the id to answer under.
 
-    question: Hashable
+    `repeats` says that its head means the same, byte for byte, whenever and by whom it is sent.
+    """
+
+    question: tuple[Any, ...]
     consumer: Consumer
     request_id: str
-    head_bytes: int
+    repeats: bool
 
 
 @dataclass(slots=True, eq=False)
@@ -99,6 +103,7 @@ class Reply:
     """
 
     question: Hashable
+    consumer: Consumer
     found: Delivery
     living: Living
     facts: dict[str, Any]
@@ -178,30 +183,38 @@ class FastLane:
         consumer = self.who(headers)
         if consumer is None:
             return None
-        question: list[Hashable] = [consumer, method, target]
-        sent_id, head_bytes = b"", len(target)
+        question: list[Any] = [consumer.name, method, target]
+        sent_id, repeats = b"", True
         for pair in headers:
-            name, value = pair
-            if name in _MORE_TO_COME:
+            name = pair[0]
+            if name not in _SPECIAL:
+                question.append(pair)
+            elif name in _MORE_TO_COME:
                 return None
-            if name not in _PERSONAL:
-                question.append(pair if name != _SCHEME else (*pair, client and client[0]))
-                head_bytes += len(name) + len(value)
             elif name == _ID:
-                sent_id = sent_id or value
-        return Asked(tuple(question), consumer, choose_id(sent_id, self.fresh_id), head_bytes)
+                sent_id, repeats = sent_id or pair[1], False
+            elif name == _SCHEME:
+                question.append((*pair, client and client[0]))
+                repeats = False
+        request_id = choose_id(sent_id, self.fresh_id)
+        return Asked(tuple(question), consumer, request_id, repeats)
 
     def find(self, asked: Asked, now: float) -> Reply | None:
         """Return the reply to what is asked, if there is one and it is fresh at `now`."""
         reply = self._replies.get(asked.question)
-        return reply if reply is not None and now < reply.fresh_until else None
+        if reply is None or now >= reply.fresh_until:
+            return None
+        same = reply.consumer is asked.consumer or reply.consumer == asked.consumer
+        return reply if same else None
 
     def learn(self, asked: Asked, trail: Trail, status: int, headers: Headers, body: bytes) -> None:
         """Remember an answer of the slow way, if it says that it holds and it still does."""
         found = trail.found
-        if found is None or not self._cache.holds(found) or asked.head_bytes > _HEAD_BYTES_MAX:
+        if found is None or not self._cache.holds(found):
             return
-        if not all(name in _KNOWN for name, _ in headers):
+        if _size_bytes(asked) > _QUESTION_BYTES_MAX or not all(
+            name in _KNOWN for name, _ in headers
+        ):
             return
         if asked.question in self._replies:
             self._forget(self._replies[asked.question])
@@ -209,6 +222,7 @@ class FastLane:
             self._forget(next(iter(self._replies.values())))
         reply = Reply(
             asked.question,
+            asked.consumer,
             found,
             trail.living,
             trail.facts,
@@ -229,3 +243,8 @@ class FastLane:
         for reply in self._of_key.pop(key, ()):
             del self._replies[reply.question]
             reply.end()
+
+
+def _size_bytes(asked: Asked) -> int:
+    _, _, target, *fields = asked.question
+    return len(target) + sum(len(name) + len(value) for name, value, *_ in fields)

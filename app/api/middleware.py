@@ -1,7 +1,7 @@
 """What wraps every request, as pure ASGI: its id, its log line and figures, its error net."""
 
-import re
 import secrets
+import string
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 
@@ -16,7 +16,8 @@ from app.telemetry.metrics import Metrics
 
 TARGET_BYTES_MAX = 8192
 
-_SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_SANE = (string.ascii_letters + string.digits + "._-").encode()
+_ID_BYTES_MAX = 128
 _DRAWN = 256
 _NO_ANSWER = 499  # nginx's word for a request that ended before its answer began
 _log = structlog.get_logger()
@@ -188,7 +189,10 @@ class HeadAsGet:
 
 def choose_id(sent: bytes, fresh_id: Callable[[], str]) -> str:
     """Return the id of a request: what was `sent`, if that is sane, or a fresh one."""
-    return sent.decode("ascii") if _SANE_ID.fullmatch(sent) else fresh_id()
+    # What is left without the sane ones, for it takes a third of what a regular expression takes.
+    if sent and len(sent) <= _ID_BYTES_MAX and not sent.translate(None, _SANE):
+        return sent.decode("ascii")
+    return fresh_id()
 
 
 def fresh_ids() -> Callable[[], str]:

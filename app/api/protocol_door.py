@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from app.api.consumers import CARRIERS
 from app.api.fastlane import FastLane, Headers, Reply
 from app.service.scope import Consumer
 
@@ -17,32 +18,30 @@ _HEAD_BYTES_MAX: Final = 2048
 _JOINED_BYTES_MAX: Final = 16_384  # up to here a copy is cheaper than a second piece of a write
 _MARK: Final = "\0"
 
-# A head that has one of these differs each time, or means another thing of another peer.
-_OF_ONE_CONNECTION: Final = frozenset({b"x-forwarded-proto", b"x-request-id"})
-
 
 @dataclass(slots=True, eq=False)
 class _Head:
     """A request head that was answered before, byte for byte."""
 
     reply: Reply
-    headers: Headers
+    credentials: Headers
     consumer: Consumer
     keep_alive: bool
+    repeats: bool
 
 
 @dataclass(slots=True, eq=False)
 class _Wire:
-    """The head of a response in pieces, between which its timing and request id go."""
+    """The head of a response in pieces, between which its timing and request id go.
+
+    It holds while `defaults` are the server's headers and `limits` the caller's, and until
+    `steady_until`.
+    """
 
     pieces: list[bytes]
     defaults: list[tuple[bytes, bytes]]
     limits: Headers
     steady_until: float
-
-    def holds(self, now: float, limits: Headers, defaults: list[tuple[bytes, bytes]]) -> bool:
-        """Say whether it is the head at `now`, with the caller's `limits`."""
-        return now < self.steady_until and self.defaults is defaults and self.limits == limits
 
 
 class ProtocolDoor(HttpToolsProtocol):
@@ -78,7 +77,8 @@ class ProtocolDoor(HttpToolsProtocol):
         super().data_received(data)
         if self._answered is not None and self._between:
             self._idle_with(timer)
-            if began_between and self._begun == 1 and len(data) <= _HEAD_BYTES_MAX:
+            whole = began_between and self._begun == 1 and len(data) <= _HEAD_BYTES_MAX
+            if whole and self._answered.repeats:
                 self._remember(data, self._answered)
         elif timer is not None:
             timer.cancel()
@@ -86,18 +86,25 @@ class ProtocolDoor(HttpToolsProtocol):
     @override
     def on_message_begin(self) -> None:
         # The scope is made when it turns out to be needed.
-        self.url, self.headers, self.expect_100_continue = b"", [], False
+        self.url, self.headers = b"", []
         self._between = False
         self._begun += 1
+
+    @override
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value))
 
     @override
     def on_headers_complete(self) -> None:
         self._answered = None
         if self._is_free() and self._answer():
             return
-        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        url, headers = self.url, self.headers
         super().on_message_begin()
-        self.url, self.expect_100_continue = url, expects
+        self.url = url
+        self.expect_100_continue = any(
+            name == b"expect" and value.lower() == b"100-continue" for name, value in headers
+        )
         self.headers.extend(headers)  # in place: the scope has this very list
         super().on_headers_complete()
 
@@ -119,7 +126,8 @@ class ProtocolDoor(HttpToolsProtocol):
             super().timeout_keep_alive_handler()
 
     def _is_free(self) -> bool:
-        if bool(self.cycle) and not self.cycle.response_complete:
+        # `cycle` is None before the first request of a connection that came to ASGI.
+        if self.cycle and not self.cycle.response_complete:
             return False
         return not (self.flow.write_paused or self.transport.is_closing())
 
@@ -128,7 +136,7 @@ class ProtocolDoor(HttpToolsProtocol):
         lane, reply = self.lane, head.reply
         now = lane.monotonic()
         # Another object is another roster, which may say the same of who asks: it is looked up.
-        if now >= reply.fresh_until or lane.who(head.headers) is not head.consumer:
+        if now >= reply.fresh_until or lane.who(head.credentials) is not head.consumer:
             return False
         self._answered = head
         self._send(head, now, lane.fresh_id())
@@ -148,29 +156,31 @@ class ProtocolDoor(HttpToolsProtocol):
         if reply is None:
             return False
         keep_alive = parser.should_keep_alive() and parser.get_http_version() != "1.0"
-        self._answered = head = _Head(reply, self.headers, asked.consumer, keep_alive)
+        self._answered = head = _Head(
+            reply, self.headers, asked.consumer, keep_alive, asked.repeats
+        )
         self._send(head, now, asked.request_id)
         return True
 
     def _send(self, head: _Head, now: float, request_id: str) -> None:
         reply, limits = head.reply, self.lane.limits(head.consumer)
         wire: _Wire | None = reply.wire
-        if wire is None or not wire.holds(now, limits, self.server_state.default_headers):
+        if (
+            wire is None
+            or now >= wire.steady_until
+            or wire.defaults is not self.server_state.default_headers
+            or wire.limits != limits
+        ):
             wire = reply.wire = self._wire(reply, now, limits)
         before, between, after = wire.pieces
-        lines = b"%b%.3f%b%b%b%b" % (
-            before,
-            (now - self._fed_at) * 1000,
-            between,
-            request_id.encode(),
-            after,
-            b"\r\n" if head.keep_alive else b"connection: close\r\n\r\n",
-        )
+        timing = b"%.3f" % ((now - self._fed_at) * 1000)
+        end = b"\r\n" if head.keep_alive else b"connection: close\r\n\r\n"
+        pieces = before, timing, between, request_id.encode(), after, end
         body = reply.body
         if len(body) <= _JOINED_BYTES_MAX:
-            self.transport.write(lines + body)
+            self.transport.write(b"".join((*pieces, body)))
         else:
-            self.transport.writelines((lines, body))
+            self.transport.writelines((b"".join(pieces), body))
         if head.keep_alive:
             self.server_state.total_requests += 1
         else:
@@ -199,10 +209,9 @@ class ProtocolDoor(HttpToolsProtocol):
             self.timeout_keep_alive_task = timer
 
     def _remember(self, data: bytes, head: _Head) -> None:
-        if any(name in _OF_ONE_CONNECTION for name, _ in head.headers):
-            return
         if len(self.heads) >= HEADS_MAX:
             del self.heads[next(iter(self.heads))]
+        head.credentials = [field for field in head.credentials if field[0] in CARRIERS]
         self.heads[data] = head
 
 

@@ -8,6 +8,7 @@ from app.api.fastlane import Reply
 from app.api.journal import BATCH, Journal
 from app.cache.answers import Found, Kept
 from app.service.encode import encode
+from app.service.scope import ANYBODY
 from app.telemetry.lines import RequestLines
 from app.telemetry.metrics import Metrics
 from tests.support.edge import Figures
@@ -30,7 +31,7 @@ class World:
         )
         kept = Kept(encode({}), None, 0.0, 60.0, 0)
         self.reply = Reply(
-            "q", Found(kept, "hit", key="k"), lambda _: {}, FACTS, 200, [], b"", 60.0
+            "q", ANYBODY, Found(kept, "hit", key="k"), lambda _: {}, FACTS, 200, [], b"", 60.0
         )
 
     def credit(self, key: Hashable, hits: int) -> None:
