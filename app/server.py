@@ -136,7 +136,8 @@ class BoundedProtocol(HttpToolsProtocol):
             if self._head_bytes > self._bounds.head_bytes:
                 self._refuse(_too_much_head(), "head")
                 return
-        self._await_request()
+        if not self._whole or self._timer is not None:
+            self._await_request()
 
     @override
     def on_message_begin(self) -> None:

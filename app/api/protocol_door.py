@@ -68,7 +68,8 @@ class ProtocolDoor(HttpToolsProtocol):
         if began_between:
             head = self.heads.get(data)
             if head is not None and self._is_free() and self._repeat(head):
-                self._idle_with(self.timeout_keep_alive_task)
+                if self.timeout_keep_alive_task is None:
+                    self._wait_for_more(self.timeout_keep_alive)
                 self.on_message_complete()  # as the parser would say it
                 return
         # uvicorn would end the timer at each read; it is put back when all was answered here.
@@ -76,7 +77,9 @@ class ProtocolDoor(HttpToolsProtocol):
         self._begun, self._answered = 0, None
         super().data_received(data)
         if self._answered is not None and self._between:
-            self._idle_with(timer)
+            self.timeout_keep_alive_task = timer
+            if timer is None:
+                self._wait_for_more(self.timeout_keep_alive)
             whole = began_between and self._begun == 1 and len(data) <= _HEAD_BYTES_MAX
             if whole and self._answered.repeats:
                 self._remember(data, self._answered)
@@ -200,13 +203,6 @@ class ProtocolDoor(HttpToolsProtocol):
         self.timeout_keep_alive_task = self.loop.call_later(
             seconds, self.timeout_keep_alive_handler
         )
-
-    def _idle_with(self, timer: asyncio.TimerHandle | None) -> None:
-        """Go on with the `timer` that runs, or set one."""
-        if timer is None:
-            self._wait_for_more(self.timeout_keep_alive)
-        else:
-            self.timeout_keep_alive_task = timer
 
     def _remember(self, data: bytes, head: _Head) -> None:
         if len(self.heads) >= HEADS_MAX:

@@ -38,12 +38,22 @@ class RequestLines:
             if shape is None:
                 shape = shapes[id(facts)] = _shape(facts)
             before, timed, told, after = shape
-            moment, micro = divmod(int((wall_s + ended) * _MICRO), _MICRO)
-            if moment != second:
-                second, day = moment, _to_the_second(moment)
+            moment = wall_s + ended
+            if not 0 <= moment - second < 1:
+                second = int(moment)
+                day = _to_the_second(second)
             lines.append(
                 b'%b"%b.%06dZ"%b%.3f%b"%b"%b'
-                % (before, day, micro, timed, seconds * 1000, told, request_id.encode(), after)
+                % (
+                    before,
+                    day,
+                    (moment - second) * _MICRO,
+                    timed,
+                    seconds * 1000,
+                    told,
+                    request_id.encode(),
+                    after,
+                )
             )
         self._write(b"".join(lines))
 
