@@ -18,6 +18,7 @@ Meta = msgspec.Meta
 # What an answer weighs beside its body: the object, its ETag, its link and the table of its
 # codings, measured at 0.5 kB.
 _OVERHEAD_BYTES = 640
+_ETAG_DIGITS = 32  # 128 bits
 _encoder = msgspec.json.Encoder()
 
 
@@ -140,10 +141,10 @@ def encode(
     where both read the same bytes.
     """
     encoded = _encoder.encode(body)
-    digest = hashlib.blake2b(encoded, digest_size=16)
+    digest = hashlib.sha256(encoded)  # processors have it: it takes half as long as BLAKE2
     if within is not None:
         digest.update(_encoder.encode(within))
-    return Answer(encoded, f'"{digest.hexdigest()}"', next_path, failed, denied)
+    return Answer(encoded, f'"{digest.hexdigest()[:_ETAG_DIGITS]}"', next_path, failed, denied)
 
 
 def key_text(key: Any) -> str:
