@@ -29,12 +29,12 @@ class AsgiDoor:
             await self._learn(asked, scope, receive, send)
             return
         timing, limits = f"{(now - began) * 1000:.3f}", lane.limits(asked.consumer)
-        headers = reply.headers_at(now, timing, asked.request_id, limits)
+        headers = reply.headers_at(now, timing, asked.names, limits)
         body = reply.body
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
         ended = lane.monotonic()
-        lane.sent(reply, ended, ended - began, asked.request_id)
+        lane.sent(reply, ended, ended - began, asked.names)
 
     async def _learn(self, asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
         trail = Trail()

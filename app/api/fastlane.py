@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol, TypeAlias
 from app.api.freshness import LIVING, server_timing
 from app.api.limits import LIMITS
 from app.api.middleware import choose_id
+from app.api.tracing import fresh_traces, trace
 from app.service.encode import Delivery
 from app.service.scope import Consumer
 
@@ -31,7 +32,8 @@ _PERSONAL: Final = frozenset(
 # A request that has one of these may go on after its head.
 _MORE_TO_COME: Final = frozenset({b"content-length", b"expect", b"transfer-encoding", b"upgrade"})
 
-_ID, _TIMING, _SCHEME = b"x-request-id", b"server-timing", b"x-forwarded-proto"
+_ID, _TRACE, _TIMING = b"x-request-id", b"traceparent", b"server-timing"
+_SCHEME: Final = b"x-forwarded-proto"
 _SPECIAL: Final = _PERSONAL | _MORE_TO_COME | {_SCHEME}
 
 # Headers of an answer that stay as they are. One that is neither here nor counted anew each time
@@ -52,8 +54,11 @@ _STEADY: Final = frozenset(
         b"x-content-type-options",
     }
 )
-_KNOWN: Final = _STEADY | LIVING | LIMITS | {_ID, _TIMING}
+_KNOWN: Final = _STEADY | LIVING | LIMITS | {_ID, _TRACE, _TIMING}
 
+
+Names: TypeAlias = tuple[str, str]
+"""What one request alone is called: its id and its `traceparent`."""
 
 Living: TypeAlias = Callable[[float], dict[bytes, bytes]]
 """Returns the headers that change while an answer is kept, as they are at a moment."""
@@ -84,14 +89,14 @@ class Trail:
 
 @dataclass(slots=True, eq=False)
 class Asked:
-    """A request as the lane sees it: the question, who asks it, and the id to answer under.
+    """A request as the lane sees it: the question, who asks it, and the names to answer under.
 
     `repeats` says that its head means the same, byte for byte, whenever and by whom it is sent.
     """
 
     question: tuple[Any, ...]
     consumer: Consumer
-    request_id: str
+    names: Names
     repeats: bool
 
 
@@ -114,14 +119,14 @@ class Reply:
     wire: Any = None
 
     def headers_at(
-        self, now: float, timing: str, request_id: str, limits: Headers
+        self, now: float, timing: str, names: Names, limits: Headers
     ) -> list[tuple[bytes, bytes]]:
         """Return the headers as they are at `now`.
 
         `timing` is in milliseconds; `limits` are the headers that say what is left to the caller.
         """
         counted = self.living(now) | dict(limits)
-        counted[_ID] = request_id.encode()
+        counted[_ID], counted[_TRACE] = (name.encode() for name in names)
         counted[_TIMING] = server_timing(self.found, timing).encode()
         return [(name, counted.get(name, value)) for name, value in self.headers]
 
@@ -141,8 +146,8 @@ Who: TypeAlias = Callable[[Headers], Consumer | None]
 Limits: TypeAlias = Callable[[Consumer], Headers]
 """Returns the headers that tell a consumer how often it may ask, as they are now."""
 
-Sent: TypeAlias = Callable[[Reply, float, float, str], None]
-"""Takes down a reply: when its sending ended, how long that took, in seconds, and the id."""
+Sent: TypeAlias = Callable[[Reply, float, float, Names], None]
+"""Takes down a reply: when its sending ended, how long that took, in seconds, and the names."""
 
 
 class FastLane:
@@ -166,6 +171,7 @@ class FastLane:
         self.monotonic = monotonic
         self.sent = sent
         self.fresh_id = fresh_id
+        self.fresh_trace = fresh_traces()
         self.who = who
         self.limits = limits
         self._cache = cache
@@ -184,7 +190,7 @@ class FastLane:
         if consumer is None:
             return None
         question: list[Any] = [consumer.name, method, target]
-        sent_id, repeats = b"", True
+        sent_id, traces, repeats = b"", b"", True
         for pair in headers:
             name = pair[0]
             if name not in _SPECIAL:
@@ -193,11 +199,15 @@ class FastLane:
                 return None
             elif name == _ID:
                 sent_id, repeats = sent_id or pair[1], False
+            elif name == _TRACE:
+                # Several are joined to what is no trace.
+                traces, repeats = traces + b"," + pair[1] if traces else pair[1], False
             elif name == _SCHEME:
                 question.append((*pair, client and client[0]))
                 repeats = False
         request_id = choose_id(sent_id, self.fresh_id)
-        return Asked(tuple(question), consumer, request_id, repeats)
+        traceparent = trace(traces) if traces else self.fresh_trace()
+        return Asked(tuple(question), consumer, (request_id, traceparent), repeats)
 
     def find(self, asked: Asked, now: float) -> Reply | None:
         """Return the reply to what is asked, if there is one and it is fresh at `now`."""

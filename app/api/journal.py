@@ -7,7 +7,8 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from app.api.fastlane import Reply
+from app.api.fastlane import Names, Reply
+from app.api.tracing import trace_id
 from app.telemetry.lines import RequestLines
 from app.telemetry.metrics import Metrics
 
@@ -44,13 +45,13 @@ class Journal:
         self._cache = cache
         self._metrics = metrics
         self._lines = lines
-        self._notes: list[tuple[Reply, float, float, str]] = []
+        self._notes: list[tuple[Reply, float, float, Names]] = []
         self._timer: TimerHandle | None = None
 
-    def note(self, reply: Reply, ended: float, seconds: float, request_id: str) -> None:
+    def note(self, reply: Reply, ended: float, seconds: float, names: Names) -> None:
         """Note one reply; `ended` is monotonic."""
         notes = self._notes
-        notes.append((reply, ended, seconds, request_id))
+        notes.append((reply, ended, seconds, names))
         if len(notes) >= BATCH:
             self.settle()
         elif self._timer is None:
@@ -60,10 +61,15 @@ class Journal:
         """Write and count what was noted so far."""
         notes, self._notes = self._notes, []
         if self._lines is None:
-            for reply, _, seconds, request_id in notes:
-                _log.info("request_served", **_facts(reply, seconds, request_id))
+            for reply, _, seconds, names in notes:
+                _log.info("request_served", **_facts(reply, seconds, names))
         elif notes:
-            self._lines.write([(note[0].facts, *note[1:]) for note in notes])
+            self._lines.write(
+                [
+                    (reply.facts, ended, seconds, request_id, trace_id(traceparent))
+                    for reply, ended, seconds, (request_id, traceparent) in notes
+                ]
+            )
         taken: defaultdict[int, list[float]] = defaultdict(list)
         replies = {}
         for reply, _, seconds, _ in notes:
@@ -95,5 +101,7 @@ class Journal:
         )
 
 
-def _facts(reply: Reply, seconds: float, request_id: str) -> dict[str, Any]:
-    return reply.facts | {"duration_ms": round(seconds * 1000, 3), "request_id": request_id}
+def _facts(reply: Reply, seconds: float, names: Names) -> dict[str, Any]:
+    request_id, traceparent = names
+    told = {"duration_ms": round(seconds * 1000, 3), "request_id": request_id}
+    return reply.facts | told | {"trace_id": trace_id(traceparent)}

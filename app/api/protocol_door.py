@@ -8,7 +8,7 @@ from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.api.consumers import CARRIERS
-from app.api.fastlane import FastLane, Headers, Reply
+from app.api.fastlane import FastLane, Headers, Names, Reply
 from app.service.scope import Consumer
 
 HEADS_MAX: Final = 1024
@@ -32,7 +32,7 @@ class _Head:
 
 @dataclass(slots=True, eq=False)
 class _Wire:
-    """The head of a response in pieces, between which its timing and request id go.
+    """The head of a response in pieces, between which its timing and names go.
 
     It holds while `defaults` are the server's headers and `limits` the caller's, and until
     `steady_until`.
@@ -142,7 +142,7 @@ class ProtocolDoor(HttpToolsProtocol):
         if now >= reply.fresh_until or lane.who(head.credentials) is not head.consumer:
             return False
         self._answered = head
-        self._send(head, now, lane.fresh_id())
+        self._send(head, now, (lane.fresh_id(), lane.fresh_trace()))
         return True
 
     def _answer(self) -> bool:
@@ -162,10 +162,10 @@ class ProtocolDoor(HttpToolsProtocol):
         self._answered = head = _Head(
             reply, self.headers, asked.consumer, keep_alive, asked.repeats
         )
-        self._send(head, now, asked.request_id)
+        self._send(head, now, asked.names)
         return True
 
-    def _send(self, head: _Head, now: float, request_id: str) -> None:
+    def _send(self, head: _Head, now: float, names: Names) -> None:
         reply, limits = head.reply, self.lane.limits(head.consumer)
         wire: _Wire | None = reply.wire
         if (
@@ -175,10 +175,11 @@ class ProtocolDoor(HttpToolsProtocol):
             or wire.limits != limits
         ):
             wire = reply.wire = self._wire(reply, now, limits)
-        before, between, after = wire.pieces
+        before, timed, named, after = wire.pieces
         timing = b"%.3f" % ((now - self._fed_at) * 1000)
         end = b"\r\n" if head.keep_alive else b"connection: close\r\n\r\n"
-        pieces = before, timing, between, request_id.encode(), after, end
+        request_id, traceparent = names
+        pieces = before, timing, timed, request_id.encode(), named, traceparent.encode(), after, end
         body = reply.body
         if len(body) <= _JOINED_BYTES_MAX:
             self.transport.write(b"".join((*pieces, body)))
@@ -190,11 +191,11 @@ class ProtocolDoor(HttpToolsProtocol):
             self.transport.close()
             self.on_response_complete()  # as after any last answer: it must be taken in time
         self._used_at = ended = self.lane.monotonic()
-        self.lane.sent(reply, ended, ended - self._fed_at, request_id)
+        self.lane.sent(reply, ended, ended - self._fed_at, names)
 
     def _wire(self, reply: Reply, now: float, limits: Headers) -> _Wire:
         defaults = self.server_state.default_headers
-        fields = [*defaults, *reply.headers_at(now, _MARK, _MARK, limits)]
+        fields = [*defaults, *reply.headers_at(now, _MARK, (_MARK, _MARK), limits)]
         lines = b"".join(b"%b: %b\r\n" % pair for pair in fields)
         pieces = (STATUS_LINE[reply.status] + lines).split(_MARK.encode())
         return _Wire(pieces, defaults, limits, reply.steady_until(now))

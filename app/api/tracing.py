@@ -2,11 +2,12 @@
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 _SENT = re.compile(
     rb"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?"
 )
+_DRAWN = 256
 _SAMPLED = 0x01  # the one flag that every version has
 
 
@@ -25,6 +26,18 @@ def trace(sent: bytes, draw: Callable[[int], str] = secrets.token_hex) -> str:
         return sent.decode("ascii")
     flags = int(match[4], 16) & _SAMPLED
     return f"00-{match[2].decode()}-{match[3].decode()}-{flags:02x}"
+
+
+def fresh_traces() -> Callable[[], str]:
+    """Return what begins traces, as `trace` does for who sends none, drawn many at once."""
+
+    def begin() -> Iterator[str]:
+        while True:
+            digits = secrets.token_hex(24 * _DRAWN)
+            for at in range(0, len(digits), 48):
+                yield f"00-{digits[at : at + 32]}-{digits[at + 32 : at + 48]}-00"
+
+    return begin().__next__
 
 
 def trace_id(traceparent: str) -> str:

@@ -9,8 +9,8 @@ import msgspec
 _MARK: Final = "\N{NULL}"
 _MICRO: Final = 1_000_000
 
-Note: TypeAlias = tuple[Mapping[str, Any], float, float, str]
-"""A request's facts, when it ended (monotonic seconds), how long it took, and its id."""
+Note: TypeAlias = tuple[Mapping[str, Any], float, float, str, str]
+"""A request's facts, when it ended (monotonic seconds), how long it took, its id and its trace."""
 
 
 class RequestLines:
@@ -33,17 +33,17 @@ class RequestLines:
         shapes: dict[int, tuple[bytes, ...]] = {}
         second, day = -1, b""
         lines = []
-        for facts, ended, seconds, request_id in notes:
+        for facts, ended, seconds, request_id, trace_id in notes:
             shape = shapes.get(id(facts))
             if shape is None:
                 shape = shapes[id(facts)] = _shape(facts)
-            before, timed, told, after = shape
+            before, timed, told, traced, after = shape
             moment = wall_s + ended
             if not 0 <= moment - second < 1:
                 second = int(moment)
                 day = _to_the_second(second)
             lines.append(
-                b'%b"%b.%06dZ"%b%.3f%b"%b"%b'
+                b'%b"%b.%06dZ"%b%.3f%b"%b"%b"%b"%b'
                 % (
                     before,
                     day,
@@ -52,6 +52,8 @@ class RequestLines:
                     seconds * 1000,
                     told,
                     request_id.encode(),
+                    traced,
+                    trace_id.encode(),
                     after,
                 )
             )
@@ -59,9 +61,9 @@ class RequestLines:
 
 
 def _shape(facts: Mapping[str, Any]) -> tuple[bytes, ...]:
-    """Return what stands around the time, the duration and the id."""
+    """Return what stands around the time, the duration, the id and the trace."""
     first = {"timestamp": _MARK, "level": "info", "event": "request_served"}
-    filled = {**first, **facts, "duration_ms": _MARK, "request_id": _MARK}
+    filled = {**first, **facts, "duration_ms": _MARK, "request_id": _MARK, "trace_id": _MARK}
     line = msgspec.json.encode(filled, enc_hook=str) + b"\n"
     return tuple(line.split(msgspec.json.encode(_MARK)))
 

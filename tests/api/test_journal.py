@@ -14,6 +14,8 @@ from app.telemetry.metrics import Metrics
 from tests.support.edge import Figures
 from tests.telemetry.test_lines import FACTS
 
+_TRACEPARENT = f"00-{'1' * 32}-{'2' * 16}-00"
+
 
 class World:
     """A journal with what it writes to; its timers wait until they are turned."""
@@ -46,7 +48,7 @@ class World:
     def note(self, times: int) -> None:
         """Send the reply so many times."""
         for number in range(times):
-            self.journal.note(self.reply, 1.0, 0.001, f"id-{number}")
+            self.journal.note(self.reply, 1.0, 0.001, (f"id-{number}", _TRACEPARENT))
 
     def ids(self) -> list[str]:
         """Return the ids of the lines that were written."""

@@ -25,7 +25,7 @@ from tests.support.consumers import (
 from tests.support.platform import FakeTime
 from tests.support.serving import built, configured, network
 from tests.support.upstream import FakeUpstream
-from tests.support.wire import Server, request, served
+from tests.support.wire import TRACEPARENT, Server, request, served
 
 UNKNOWN = {"nobody", "stranger"}
 GOOD, OTHER = "https://good.example", "https://other.example"
@@ -38,6 +38,8 @@ ASKED: tuple[tuple[str, dict[str, str]], ...] = (
     (LIST, {"if_none_match": "*"}),
     (LIST, {"x_forwarded_for": "192.0.2.7", "x_forwarded_proto": "https"}),
     (LIST, {"x_forwarded_proto": "http"}),
+    (LIST, {"traceparent": "nonsense"}),
+    (LIST, {"traceparent": f"{TRACEPARENT}\r\ntraceparent: {TRACEPARENT}"}),
     (LIST, {"host": "other"}),
     (LIST, {"x_api_key": "tg_another"}),
     (LIST, {"cache_control": "max-age=60"}),
@@ -112,11 +114,11 @@ async def test_matrix(kind: str, method: str, sent_id: str | None) -> None:
 
 
 def anonymous(answer: bytes) -> bytes:
-    """Return `answer` without an id that was made up for it."""
-    for before in (b"x-request-id: ", b'"request_id":"'):
+    """Return `answer` without the names that were made up for it."""
+    for before, digits in ((b"x-request-id: ", 16), (b'"request_id":"', 16), (b"ceparent: ", 55)):
         head, found, rest = answer.partition(before)
-        if found and not rest.startswith(b"r-1"):
-            answer = head + before + rest[16:]
+        if found and not rest.startswith((b"r-1", TRACEPARENT.encode())):
+            answer = head + before + rest[digits:]
     return answer
 
 

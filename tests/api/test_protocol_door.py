@@ -153,6 +153,6 @@ async def test_heads_are_bounded() -> None:
         await learned(server, request(x_request_id=None))
         wire = server.connect()
         for number in range(1030):
-            wire.protocol.data_received(request(x_request_id=None, traceparent=number))
+            wire.protocol.data_received(request(x_request_id=None, tracestate=number))
 
     assert len(wire.protocol.heads) == 1024  # type: ignore[attr-defined]  # the door's own

@@ -14,6 +14,7 @@ from uvicorn.server import ServerState
 
 from app.server import Bounds, bounded
 
+TRACEPARENT = f"00-{'1' * 32}-{'2' * 16}-01"
 TURNS = 200  # of the event loop, after which nobody answers any more
 
 
@@ -121,8 +122,12 @@ async def served(app: FastAPI, *, door: bool = True) -> AsyncIterator[Server]:
 
 
 def request(target: str = "/v1/tasks", method: str = "GET", **headers: Any) -> bytes:
-    """Return the bytes of a request; names of headers have `_` for `-`."""
-    fields = {"host": "gate", "x-request-id": "r-1"} | {
+    """Return the bytes of a request; names of headers have `_` for `-`.
+
+    It has an id and a trace of its own, so that answers are alike; with None for the id, neither.
+    """
+    trace = TRACEPARENT if headers.get("x_request_id", "") is not None else None
+    fields = {"host": "gate", "x-request-id": "r-1", "traceparent": trace} | {
         name.replace("_", "-"): value for name, value in headers.items()
     }
     lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items() if value is not None)
