@@ -136,8 +136,11 @@ class BoundedProtocol(HttpToolsProtocol):
             if self._head_bytes > self._bounds.head_bytes:
                 self._refuse(_too_much_head(), "head")
                 return
-        if not self._whole or self._timer is not None:
+        if not self._whole:
             self._await_request()
+        elif self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     @override
     def on_message_begin(self) -> None:
@@ -198,12 +201,8 @@ class BoundedProtocol(HttpToolsProtocol):
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _await_request(self) -> None:
-        """Bound the time for the rest of a request; nothing to do when all of it is here."""
-        if self._whole:
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
-        elif self._timer is None:
+        """Bound the time for the rest of a request."""
+        if self._timer is None:
             self._timer = self.loop.call_later(self._bounds.request_s, self._too_slow)
 
     def _too_slow(self) -> None:
