@@ -50,14 +50,15 @@ def wrap(
     Raises:
         SettingsError: the consumers' file is wrong.
     """
-    fresh_id = middleware.fresh_ids()
     app.add_middleware(LeaveWithCaller)
     door = _ask_who(app, settings, metrics, fetch, clocks)
     app.add_middleware(BodyLimit)
     app.add_middleware(FullHouse)
     if settings.allowed_hosts:
         app.add_middleware(Hosts, hosts=settings.allowed_hosts)
-    middleware.install(app, metrics=metrics, monotonic=clocks.monotonic, fresh_id=fresh_id)
+    middleware.install(
+        app, metrics=metrics, monotonic=clocks.monotonic, fresh_id=lambda: secrets.token_hex(8)
+    )
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins)
     app.add_middleware(SecurityHeaders)
@@ -69,7 +70,6 @@ def wrap(
             limits=door.limits,
             cache=cache,
             sent=sent,
-            fresh_id=fresh_id,
             monotonic=clocks.monotonic,
         )
         app.add_middleware(AsgiDoor, lane=app.state.lane)

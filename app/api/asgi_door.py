@@ -28,7 +28,7 @@ class AsgiDoor:
         if reply is None:
             await self._learn(asked, scope, receive, send)
             return
-        timing, limits = f"{(now - began) * 1000:.3f}", lane.limits(asked.consumer)
+        timing, limits = b"%.3f" % ((now - began) * 1000), lane.limits(asked.consumer)
         headers = reply.headers_at(now, timing, asked.names, limits)
         body = reply.body
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})

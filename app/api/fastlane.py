@@ -1,20 +1,22 @@
 """The fast lane: what the slow way has just answered is answered again before anything wakes."""
 
-from collections.abc import Callable, Hashable, Sequence
+import secrets
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Final, Protocol, TypeAlias
 
 from app.api.freshness import LIVING, server_timing
 from app.api.limits import LIMITS
-from app.api.middleware import choose_id
-from app.api.tracing import fresh_traces, trace
+from app.api.middleware import is_sane
+from app.api.tracing import trace
 from app.service.encode import Delivery
 from app.service.scope import Consumer
 
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 
 REPLIES_MAX: Final = 1024
+_DRAWN: Final = 256  # names
 _QUESTION_BYTES_MAX: Final = 4096
 
 # They say who and where, not what: every other header of a request is part of the question.
@@ -57,7 +59,7 @@ _STEADY: Final = frozenset(
 _KNOWN: Final = _STEADY | LIVING | LIMITS | {_ID, _TRACE, _TIMING}
 
 
-Names: TypeAlias = tuple[str, str]
+Names: TypeAlias = tuple[bytes, bytes]
 """What one request alone is called: its id and its `traceparent`."""
 
 Living: TypeAlias = Callable[[float], dict[bytes, bytes]]
@@ -91,7 +93,8 @@ class Trail:
 class Asked:
     """A request as the lane sees it: the question, who asks it, and the names to answer under.
 
-    `repeats` says that its head means the same, byte for byte, whenever and by whom it is sent.
+    `repeats` says that its head means the same whenever and by whomever it is sent, and has no name
+    twice.
     """
 
     question: tuple[Any, ...]
@@ -119,15 +122,15 @@ class Reply:
     wire: Any = None
 
     def headers_at(
-        self, now: float, timing: str, names: Names, limits: Headers
+        self, now: float, timing: bytes, names: Names, limits: Headers
     ) -> list[tuple[bytes, bytes]]:
         """Return the headers as they are at `now`.
 
         `timing` is in milliseconds; `limits` are the headers that say what is left to the caller.
         """
         counted = self.living(now) | dict(limits)
-        counted[_ID], counted[_TRACE] = (name.encode() for name in names)
-        counted[_TIMING] = server_timing(self.found, timing).encode()
+        counted[_ID], counted[_TRACE] = names
+        counted[_TIMING] = server_timing(self.found, timing.decode()).encode()
         return [(name, counted.get(name, value)) for name, value in self.headers]
 
     def steady_until(self, now: float) -> float:
@@ -165,13 +168,11 @@ class FastLane:
         limits: Limits,
         cache: Kept,
         sent: Sent,
-        fresh_id: Callable[[], str],
         monotonic: Callable[[], float],
     ) -> None:
         self.monotonic = monotonic
         self.sent = sent
-        self.fresh_id = fresh_id
-        self.fresh_trace = fresh_traces()
+        self.fresh_names = _fresh_names()
         self.who = who
         self.limits = limits
         self._cache = cache
@@ -190,7 +191,9 @@ class FastLane:
         if consumer is None:
             return None
         question: list[Any] = [consumer.name, method, target]
-        sent_id, traces, repeats = b"", b"", True
+        sent_id: bytes | None = None
+        sent_trace: bytes | None = None
+        repeats = True
         for pair in headers:
             name = pair[0]
             if name not in _SPECIAL:
@@ -198,16 +201,28 @@ class FastLane:
             elif name in _MORE_TO_COME:
                 return None
             elif name == _ID:
-                sent_id, repeats = sent_id or pair[1], False
+                if sent_id is None:
+                    sent_id = pair[1]
+                else:
+                    repeats = False
             elif name == _TRACE:
-                # Several are joined to what is no trace.
-                traces, repeats = traces + b"," + pair[1] if traces else pair[1], False
+                if sent_trace is None:
+                    sent_trace = pair[1]
+                else:
+                    sent_trace, repeats = b"several are none", False
             elif name == _SCHEME:
                 question.append((*pair, client and client[0]))
                 repeats = False
-        request_id = choose_id(sent_id, self.fresh_id)
-        traceparent = trace(traces) if traces else self.fresh_trace()
-        return Asked(tuple(question), consumer, (request_id, traceparent), repeats)
+        names = self.names(sent_id or b"", sent_trace or b"", self.fresh_names())
+        return Asked(tuple(question), consumer, names, repeats)
+
+    def names(self, sent_id: bytes, sent_trace: bytes, fresh: Names) -> Names:
+        """Return the names of a request: what was sent, where that is sane, else the fresh ones."""
+        fresh_id, fresh_trace = fresh
+        return (
+            sent_id if is_sane(sent_id) else fresh_id,
+            trace(sent_trace).encode() if sent_trace else fresh_trace,
+        )
 
     def find(self, asked: Asked, now: float) -> Reply | None:
         """Return the reply to what is asked, if there is one and it is fresh at `now`."""
@@ -258,3 +273,20 @@ class FastLane:
 def _size_bytes(asked: Asked) -> int:
     _, _, target, *fields = asked.question
     return len(target) + sum(len(name) + len(value) for name, value, *_ in fields)
+
+
+def _fresh_names() -> Callable[[], Names]:
+    """Return what names requests: 64 random bits, and the beginning of a trace; see `trace`.
+
+    Many are drawn at once: one draw of the system's randomness costs as much as all else that a
+    kept answer needs.
+    """
+
+    def draw() -> Iterator[Names]:
+        while True:
+            digits = secrets.token_hex(32 * _DRAWN).encode()
+            for at in range(0, len(digits), 64):
+                trace_id, span = digits[at + 16 : at + 48], digits[at + 48 : at + 64]
+                yield digits[at : at + 16], b"00-%b-%b-00" % (trace_id, span)
+
+    return draw().__next__

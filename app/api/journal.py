@@ -70,13 +70,11 @@ class Journal:
                     for reply, ended, seconds, (request_id, traceparent) in notes
                 ]
             )
-        taken: defaultdict[int, list[float]] = defaultdict(list)
-        replies = {}
+        taken: defaultdict[Reply, list[float]] = defaultdict(list)
         for reply, _, seconds, _ in notes:
-            replies[id(reply)] = reply
-            taken[id(reply)].append(seconds)
-        for number, reply in replies.items():
-            self._count(reply, taken[number])
+            taken[reply].append(seconds)
+        for reply, each in taken.items():
+            self._count(reply, each)
 
     def close(self) -> None:
         """Settle what is left, and wait for nothing more."""
@@ -103,5 +101,5 @@ class Journal:
 
 def _facts(reply: Reply, seconds: float, names: Names) -> dict[str, Any]:
     request_id, traceparent = names
-    told = {"duration_ms": round(seconds * 1000, 3), "request_id": request_id}
-    return reply.facts | told | {"trace_id": trace_id(traceparent)}
+    told = {"duration_ms": round(seconds * 1000, 3), "request_id": request_id.decode()}
+    return reply.facts | told | {"trace_id": trace_id(traceparent).decode()}

@@ -1,8 +1,7 @@
 """What wraps every request, as pure ASGI: its id, its log line and figures, its error net."""
 
-import secrets
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http import HTTPStatus
 
 import structlog
@@ -19,7 +18,6 @@ TARGET_BYTES_MAX = 8192
 
 _SANE = (string.ascii_letters + string.digits + "._-").encode()
 _ID_BYTES_MAX = 128
-_DRAWN = 256
 _NO_ANSWER = 499  # nginx's word for a request that ended before its answer began
 _log = structlog.get_logger()
 
@@ -58,7 +56,7 @@ class RequestId:
             return
         headers = Headers(scope=scope)
         sent = headers.get("x-request-id", "")
-        request_id = choose_id(sent.encode("latin-1"), self._fresh_id)
+        request_id = sent if is_sane(sent.encode("latin-1")) else self._fresh_id()
         # Several are joined to what is no trace.
         traceparent = trace(",".join(headers.getlist("traceparent")).encode("latin-1"))
 
@@ -199,26 +197,10 @@ class HeadAsGet:
         await self._app(scope, receive, send_without_body)
 
 
-def choose_id(sent: bytes, fresh_id: Callable[[], str]) -> str:
-    """Return the id of a request: what was `sent`, if that is sane, or a fresh one."""
+def is_sane(sent: bytes) -> bool:
+    """Say whether what was sent can be the id of a request."""
     # What is left without the sane ones, for it takes a third of what a regular expression takes.
-    if sent and len(sent) <= _ID_BYTES_MAX and not sent.translate(None, _SANE):
-        return sent.decode("ascii")
-    return fresh_id()
-
-
-def fresh_ids() -> Callable[[], str]:
-    """Return what makes ids of 64 random bits, drawn many at once.
-
-    One draw of the system's randomness costs as much as all else that a kept answer needs.
-    """
-
-    def draw() -> Iterator[str]:
-        while True:
-            digits = secrets.token_hex(8 * _DRAWN)
-            yield from (digits[start : start + 16] for start in range(0, len(digits), 16))
-
-    return draw().__next__
+    return 0 < len(sent) <= _ID_BYTES_MAX and not sent.translate(None, _SANE)
 
 
 def route_template(scope: Scope) -> str:

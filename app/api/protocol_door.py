@@ -9,14 +9,14 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.api.consumers import CARRIERS
 from app.api.fastlane import FastLane, Headers, Names, Reply
+from app.api.heads import cut, is_whole
 from app.service.scope import Consumer
 
 HEADS_MAX: Final = 1024
-"""Request heads remembered byte for byte, each shorter than `_HEAD_BYTES_MAX`."""
+"""Request heads remembered, each of at most `HEAD_BYTES_MAX`."""
 
-_HEAD_BYTES_MAX: Final = 2048
 _JOINED_BYTES_MAX: Final = 16_384  # up to here a copy is cheaper than a second piece of a write
-_MARK: Final = "\0"
+_MARK: Final = b"\0"
 
 
 @dataclass(slots=True, eq=False)
@@ -48,7 +48,8 @@ class ProtocolDoor(HttpToolsProtocol):
     """Answers what `lane` remembers as soon as its head is read, and leaves the rest to uvicorn.
 
     Only while nothing else of this connection is under way and the caller takes what is sent; so
-    order and back-pressure are uvicorn's. A head that repeats one byte for byte is not even parsed.
+    order and back-pressure are uvicorn's. A head that repeats one, but for its id and its trace, is
+    not even parsed.
     """
 
     lane: ClassVar[FastLane]
@@ -65,13 +66,11 @@ class ProtocolDoor(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._fed_at = self.lane.monotonic()
         began_between = self._between
-        if began_between:
-            head = self.heads.get(data)
-            if head is not None and self._is_free() and self._repeat(head):
-                if self.timeout_keep_alive_task is None:
-                    self._wait_for_more(self.timeout_keep_alive)
-                self.on_message_complete()  # as the parser would say it
-                return
+        if began_between and self._is_free() and self._repeat(data):
+            if self.timeout_keep_alive_task is None:
+                self._wait_for_more(self.timeout_keep_alive)
+            self.on_message_complete()  # as the parser would say it
+            return
         # uvicorn would end the timer at each read; it is put back when all was answered here.
         timer, self.timeout_keep_alive_task = self.timeout_keep_alive_task, None
         self._begun, self._answered = 0, None
@@ -80,8 +79,8 @@ class ProtocolDoor(HttpToolsProtocol):
             self.timeout_keep_alive_task = timer
             if timer is None:
                 self._wait_for_more(self.timeout_keep_alive)
-            whole = began_between and self._begun == 1 and len(data) <= _HEAD_BYTES_MAX
-            if whole and self._answered.repeats:
+            alone = began_between and self._begun == 1
+            if alone and self._answered.repeats and is_whole(data):
                 self._remember(data, self._answered)
         elif timer is not None:
             timer.cancel()
@@ -134,15 +133,27 @@ class ProtocolDoor(HttpToolsProtocol):
             return False
         return not (self.flow.write_paused or self.transport.is_closing())
 
-    def _repeat(self, head: _Head) -> bool:
-        """Answer what one with the same bytes was answered, if that still holds."""
-        lane, reply = self.lane, head.reply
-        now = lane.monotonic()
+    def _repeat(self, data: bytes) -> bool:
+        """Answer a head what one with the same bytes was answered, if that still holds.
+
+        The same but for its names: what the parser says of those that are sane is known.
+        """
+        lane, head = self.lane, self.heads.get(data)
+        names = lane.fresh_names()
+        if head is None:
+            rest, sent_id, sent_trace = cut(data)
+            head = self.heads.get(rest)
+            if head is None:
+                return False
+            names = lane.names(sent_id, sent_trace, names)
+            if (sent_id and sent_id != names[0]) or (sent_trace and sent_trace != names[1]):
+                return False
+        reply, now = head.reply, lane.monotonic()
         # Another object is another roster, which may say the same of who asks: it is looked up.
         if now >= reply.fresh_until or lane.who(head.credentials) is not head.consumer:
             return False
         self._answered = head
-        self._send(head, now, (lane.fresh_id(), lane.fresh_trace()))
+        self._send(head, now, names)
         return True
 
     def _answer(self) -> bool:
@@ -179,7 +190,7 @@ class ProtocolDoor(HttpToolsProtocol):
         timing = b"%.3f" % ((now - self._fed_at) * 1000)
         end = b"\r\n" if head.keep_alive else b"connection: close\r\n\r\n"
         request_id, traceparent = names
-        pieces = before, timing, timed, request_id.encode(), named, traceparent.encode(), after, end
+        pieces = before, timing, timed, request_id, named, traceparent, after, end
         body = reply.body
         if len(body) <= _JOINED_BYTES_MAX:
             self.transport.write(b"".join((*pieces, body)))
@@ -197,7 +208,7 @@ class ProtocolDoor(HttpToolsProtocol):
         defaults = self.server_state.default_headers
         fields = [*defaults, *reply.headers_at(now, _MARK, (_MARK, _MARK), limits)]
         lines = b"".join(b"%b: %b\r\n" % pair for pair in fields)
-        pieces = (STATUS_LINE[reply.status] + lines).split(_MARK.encode())
+        pieces = (STATUS_LINE[reply.status] + lines).split(_MARK)
         return _Wire(pieces, defaults, limits, reply.steady_until(now))
 
     def _wait_for_more(self, seconds: float) -> None:
@@ -209,7 +220,7 @@ class ProtocolDoor(HttpToolsProtocol):
         if len(self.heads) >= HEADS_MAX:
             del self.heads[next(iter(self.heads))]
         head.credentials = [field for field in head.credentials if field[0] in CARRIERS]
-        self.heads[data] = head
+        self.heads[cut(data)[0]] = head
 
 
 def protocol_door(lane: FastLane) -> type[asyncio.Protocol]:

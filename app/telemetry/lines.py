@@ -9,7 +9,7 @@ import msgspec
 _MARK: Final = "\N{NULL}"
 _MICRO: Final = 1_000_000
 
-Note: TypeAlias = tuple[Mapping[str, Any], float, float, str, str]
+Note: TypeAlias = tuple[Mapping[str, Any], float, float, bytes, bytes]
 """A request's facts, when it ended (monotonic seconds), how long it took, its id and its trace."""
 
 
@@ -51,9 +51,9 @@ class RequestLines:
                     timed,
                     seconds * 1000,
                     told,
-                    request_id.encode(),
+                    request_id,
                     traced,
-                    trace_id.encode(),
+                    trace_id,
                     after,
                 )
             )

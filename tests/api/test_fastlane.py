@@ -198,7 +198,6 @@ def lane_over(cache: Everlasting) -> FastLane:
         limits=lambda _: (),
         cache=cache,
         sent=lambda *_: None,
-        fresh_id=lambda: "fresh",
         monotonic=lambda: 0.0,
     )
 

@@ -14,7 +14,7 @@ from app.telemetry.metrics import Metrics
 from tests.support.edge import Figures
 from tests.telemetry.test_lines import FACTS
 
-_TRACEPARENT = f"00-{'1' * 32}-{'2' * 16}-00"
+_TRACEPARENT = b"00-%b-%b-00" % (b"1" * 32, b"2" * 16)
 
 
 class World:
@@ -48,7 +48,7 @@ class World:
     def note(self, times: int) -> None:
         """Send the reply so many times."""
         for number in range(times):
-            self.journal.note(self.reply, 1.0, 0.001, (f"id-{number}", _TRACEPARENT))
+            self.journal.note(self.reply, 1.0, 0.001, (b"id-%d" % number, _TRACEPARENT))
 
     def ids(self) -> list[str]:
         """Return the ids of the lines that were written."""

@@ -1,9 +1,12 @@
 """The lane's door in uvicorn's protocol: order, back-pressure, and the ends of connections."""
 
-from tests.api.test_fastlane import app_in, learned
+import pytest
+
+from tests.api.test_fastlane import Mode, app_in, learned
 from tests.support.platform import FakeTime
 from tests.support.wire import request, served
 
+MODES: tuple[Mode, ...] = ("protocol", "off")
 HIT, MISS = request(), request("/v1/tasks?limit=3")
 CLOSING = request(connection="close")
 
@@ -129,6 +132,43 @@ async def test_head_seen_before() -> None:
 
     assert len(answers) == 4
     assert server.asgi_calls == 0
+
+
+async def test_other_names() -> None:
+    """A head seen before but for its names is answered unparsed, under the names that it has."""
+    traced = f"00-{'3' * 32}-{'4' * 16}-00"
+    async with served(app_in("protocol", FakeTime())) as server:
+        await learned(server, request(x_request_id=None))
+        wire = server.connect()
+        wire.protocol.parser = None  # type: ignore[assignment]  # nobody may ask it
+        named = await wire.ask(request(x_request_id="other", traceparent=traced))
+        unnamed = await wire.ask(request(x_request_id="", traceparent=""))
+
+    assert b"\r\nx-request-id: other\r\n" in named
+    assert f"\r\ntraceparent: {traced}\r\n".encode() in named
+    assert b"\r\nx-request-id: \r\n" not in unnamed
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        HIT[:-2] + b"\r\nX-Request-Id: a\r\n\r\n",
+        HIT[:-4] + b"\r\nX-Request-Id: a\x00\r\n\r\n",
+        HIT[:-4] + b"\r\nX-Request-Id: a\nX: b\r\n\r\n",
+        b"\r\ntraceparent: x" + HIT,
+    ],
+    ids=["after the head", "control character", "half a line", "before the head"],
+)
+async def test_odd_names(odd: bytes) -> None:
+    """What stands beside a head, or is no name, is the parser's, whatever was seen before."""
+    found = []
+    for mode in MODES:
+        async with served(app_in(mode, FakeTime()), door=mode == "protocol") as server:
+            await learned(server, request(x_request_id=None))
+            await learned(server, HIT)
+            found.append(await server.connect().ask(odd))
+
+    assert found[0] == found[1]
 
 
 async def test_large_body() -> None:

@@ -48,6 +48,10 @@ class Pipe(asyncio.Transport):
         self.closing = True
 
     @override
+    def can_write_eof(self) -> bool:
+        return False
+
+    @override
     def pause_reading(self) -> None:
         pass
 

@@ -22,7 +22,7 @@ def test_lines() -> None:
     """Each request has its own time, duration, id and trace among the facts that its like share."""
     written: list[bytes] = []
     lines = RequestLines(written.append, clock=lambda: 1_800_000_010.0, monotonic=lambda: 10.0)
-    lines.write([(FACTS, 9.25, 0.000012, "one", "a"), (FACTS, 10.0, 1.5, "two", "b")])
+    lines.write([(FACTS, 9.25, 0.000012, b"one", b"a"), (FACTS, 10.0, 1.5, b"two", b"b")])
     first, second = written[0].splitlines()
     facts = {"level": "info", "event": "request_served", **FACTS, "trace_id": "a"}
     time = {"timestamp": "2027-01-15T08:00:09.250000Z"}
