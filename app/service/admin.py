@@ -118,6 +118,8 @@ class Admin:
         walked = isinstance(question, TaskQuery) and question.position is not None
         if walked and _within(question) is not None:
             raise ScopeDeniedError("Cursors are explained to those who see every tenant.")
+        if isinstance(question, TaskQuery):
+            question = _as_kept(question)
         told = self._house.cache.explain(question, freshness)
         return Explanation(
             query=msgspec.to_builtins(question),
@@ -194,4 +196,9 @@ def _bare(question: Question) -> Question:
 
 
 def _bare_query(query: QueryT) -> QueryT:
-    return msgspec.structs.replace(query, accounts=(), within=None)
+    return msgspec.structs.replace(_as_kept(query), accounts=(), within=None)
+
+
+def _as_kept(query: QueryT) -> QueryT:
+    """Return the question that is asked for `query`: whoever takes no gaps asks the same."""
+    return msgspec.structs.replace(query, partial=True)
