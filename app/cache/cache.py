@@ -104,12 +104,16 @@ class Cache(Generic[V]):
             return None
         return Found(verdict.serve, "hit", key=key)
 
-    def grow(self, key: Hashable, value: V, size_bytes: int) -> None:
-        """Count `size_bytes` more for `value`, if it is still kept under `key`."""
+    def grow(self, key: Hashable, value: V, size_bytes: int) -> bool:
+        """Count `size_bytes` more for `value`; False if it is not kept under `key` any more.
+
+        False too if it would then be too large to keep; it stays as it is.
+        """
         kept = self._store.peek(key)
         grown = None if kept is None else kept.grown(value, size_bytes)
-        if grown is not None:
-            self._store.put(key, grown, size_bytes=grown.size_bytes)
+        if grown is None or not self._store.fits(key, size_bytes=grown.size_bytes):
+            return False
+        return self._store.put(key, grown, size_bytes=grown.size_bytes)
 
     def purge(self, matches: Callable[[Hashable], bool], *, hard: bool = False) -> int:
         """End the freshness of all whose key matches, and return how many were kept.
