@@ -7,7 +7,7 @@ from typing import Final, Generic, TypeVar
 
 from app.cache.answers import CacheFigures, Clocks, Explained, Found, Kept, Loaded
 from app.cache.flight import Flights, everybody, fresh_copy
-from app.cache.freshness import USUAL, Freshness, Verdict, judge, may_stand_in
+from app.cache.freshness import USUAL, Freshness, Verdict, graces, judge, may_stand_in
 from app.cache.store import Store
 from app.errors import NotCachedError, RateLimitedError, ServiceError, UpstreamTimeoutError
 
@@ -140,10 +140,13 @@ class Cache(Generic[V]):
         serve = judge(kept, freshness, self._clocks, now).serve
         shown = serve or (kept.good if kept is not None else None)
         failed = kept is not None and kept.outage is not None
+        revalidate_s, error_s = graces(kept, self._clocks, now)
         return Explained(
             how="miss" if serve is None else "hit" if now < serve.fresh_until else "stale",
             age_s=None if shown is None else shown.age_s(now),
             ttl_s=None if shown is None else -shown.stale_s(now),
+            stale_while_revalidate_s=revalidate_s,
+            stale_if_error_s=error_s,
             size_bytes=0 if kept is None else kept.size_bytes,
             problem=None if kept is None or kept.error is None else kept.error.slug,
             probe_in_s=max(0.0, kept.probe_at - now) if kept is not None and failed else None,

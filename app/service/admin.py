@@ -56,13 +56,19 @@ class UpstreamCall(msgspec.Struct, frozen=True):
 
 
 class Explanation(msgspec.Struct, frozen=True):
-    """How a request would be answered now; times in seconds."""
+    """How a request would be answered now; times in seconds.
+
+    `ttl_s` and the two below it are what is left of the three clocks: fresh, served at once while
+    it is loaded behind, served when the platform fails.
+    """
 
     query: dict[str, Any]
     key: str
     how: str
     age_s: float | None
     ttl_s: float | None
+    stale_while_revalidate_s: float | None
+    stale_if_error_s: float | None
     size_bytes: int
     problem: str | None
     probe_in_s: float | None
@@ -127,6 +133,8 @@ class Admin:
             how=told.how,
             age_s=told.age_s,
             ttl_s=told.ttl_s,
+            stale_while_revalidate_s=told.stale_while_revalidate_s,
+            stale_if_error_s=told.stale_if_error_s,
             size_bytes=told.size_bytes,
             problem=told.problem,
             probe_in_s=told.probe_in_s,
