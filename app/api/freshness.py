@@ -120,7 +120,9 @@ def _cache_status(found: Delivery, now: float) -> str:
     if found.how == "collapsed":
         status += "; collapsed"
     if found.how == "stale":
-        status += f"; {ttl}; detail={'late' if found.late else 'stale-if-error'}"
+        status += f"; {ttl}"
+    if found.how == "stale" or found.late:
+        status += f"; detail={'late' if found.late else 'stale-if-error'}"
     return status
 
 

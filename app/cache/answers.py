@@ -56,6 +56,11 @@ class Kept(Generic[V]):
         return self.error if self.error is not None and self.error.nature == "outage" else None
 
     @property
+    def has_gap(self) -> bool:
+        """Whether it is an answer, but no whole one."""
+        return self.error is None and not self.whole
+
+    @property
     def good(self) -> "Kept[V] | None":
         """The last whole answer in here, however old."""
         return self if self.whole else self.behind
@@ -87,7 +92,7 @@ class Found(Generic[V]):
     """What the cache has for a question, and how it came by it.
 
     `forward` is None when the origin was not waited for. Something old stands in for its answer
-    when `error` is what it failed with, or when it was `late`.
+    when `error` is what it failed with, or when it was `late`; or else what a late one has so far.
     """
 
     kept: Kept[V]

@@ -120,6 +120,11 @@ class Flights(Generic[K, V]):
         flight = self._joinable.get(key)
         return flight is not None and flight.keep and flight.task is asyncio.current_task()
 
+    def began_at(self, key: K) -> float | None:
+        """Return when the flight of `key` began, or None if there is none to join."""
+        flight = self._in_the_air(key)
+        return None if flight is None else flight.began_at
+
     def forget(self, matches: Callable[[K], bool]) -> None:
         """Let nobody join the flights of keys that match any more; who waits goes on waiting."""
         for key in [key for key in self._joinable if matches(key)]:

@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -13,9 +13,9 @@ from app.domain.activity import Activity
 from app.domain.filters import Keep
 from app.domain.plan import Params
 from app.domain.task import Task
-from app.errors import ServiceError
-from app.service.fanout import Fanout
+from app.service.fanout import Outcome
 from app.service.reading import Platform
+from app.service.rounds import Rounds
 
 PAGE_SIZE = 1000
 # The platform takes `taskId` several times (P§4.1); tasks have one to six activities, so that a
@@ -26,26 +26,25 @@ _ORDER: Params = (("order", "asc(createdAt)"), ("order", "asc(id)"))
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """Items of an answer, what failed on the way to them by account, and remarks for people."""
+    """Items of an answer, what failed on the way to them, and remarks for people."""
 
     items: Sequence[Any]
-    failures: dict[str, ServiceError] = field(default_factory=dict)
+    failures: Sequence[Outcome[Any]] = ()
     notes: tuple[str, ...] = ()
 
 
 async def attach(
     tasks: Sequence[Task],
-    fanout: Fanout,
+    rounds: Rounds,
     *,
     pages_max: int,
     sees: Keep | None,
-    until: float,
 ) -> Attached:
     """Return `tasks` with their `activities`, oldest first, or `null` where they are unknown.
 
-    Accounts are asked at once, `until` the deadline of the fan-out. Unknown are those of an
-    account that fails, those beyond its first `pages_max` pages, of which a note tells, and those
-    of an unreadable task. What the asker does not see is left out.
+    Accounts are asked at once, in a round of their own. Unknown are those of an account that fails
+    or can't be asked any more, those beyond its first `pages_max` pages, and those of an unreadable
+    task; notes tell of what is not an account's failure. What the asker does not see is left out.
     """
     numbers: dict[str, list[str]] = defaultdict(list)
     for task in tasks:
@@ -55,23 +54,28 @@ async def attach(
     async def read(platform: Platform, account: str) -> dict[str, list[Activity]]:
         return await _read(platform, account, numbers[account], pages_max=pages_max, sees=sees)
 
-    outcomes = await fanout.ask(sorted(numbers), read, until=until)
+    outcomes = await rounds.ask(sorted(numbers), read)
     known: dict[str, list[Activity]] = {}
     for outcome in outcomes:
         known |= outcome.value or {}
-    failures = {each.account: each.error for each in outcomes if each.error is not None}
-    notes = tuple(
+    failures = [each for each in outcomes if each.error is not None]
+    notes = [
         f"Not all activities of the tasks of {each.account} were read; ask for fewer tasks."
         for each in outcomes
         if each.value is not None and len(each.value) < len(numbers[each.account])
-    )
+    ]
+    notes += [
+        f"No time was left to read the activities of the tasks of {each.account}."
+        for each in failures
+        if not each.blamed
+    ]
     filled = [
         msgspec.structs.replace(
             task, activities=tuple(known[task.id]) if task.id in known else None
         )
         for task in tasks
     ]
-    return Attached(filled, failures, notes)
+    return Attached(filled, failures, tuple(notes))
 
 
 class _Budget:

@@ -23,17 +23,24 @@ from app.errors import (
     CursorMismatchError,
     ParameterFault,
     ScopeDeniedError,
-    ServiceError,
     UpstreamInvalidResponseError,
 )
 from app.service.activities import Attached, attach
 from app.service.batch import Batch
 from app.service.encode import USUAL, Answer, Delivery, Wanted, encode
-from app.service.fanout import Fanout, Outcome, only_one, refuse_failures, refuse_partial
+from app.service.fanout import (
+    Fanout,
+    Outcome,
+    first_failure,
+    only_one,
+    partial_denied,
+    refuse_failures,
+)
 from app.service.lists import Content, ListPage
 from app.service.merge import merge
 from app.service.nouns import Noun
 from app.service.reading import Platform, Slice, read_batch, read_slice
+from app.service.rounds import Load, Rounds, UnderWay
 from app.service.scope import Caller
 
 Arrange: TypeAlias = Callable[[Sequence[Any]], Sequence[Any]]
@@ -96,6 +103,7 @@ class ItemService:
     def __init__(self, noun: Noun, house: House) -> None:
         self._noun = noun
         self._house = house
+        self._under_way = UnderWay(house.fanout)
 
     async def list(self, asked: Asked, caller: Caller, wanted: Wanted = USUAL) -> Delivery:
         """Return the page that `asked` asks for, or the failure that stands in its place.
@@ -121,15 +129,19 @@ class ItemService:
         """
         # Whether a partial answer will do changes nothing in the question.
         whole = msgspec.structs.replace(query, partial=True)
-        found = await self._house.cache.get(
-            key or whole, lambda: self._load_list(whole, arrange), wanted, caller.admit
+        if not query.partial:
+            wanted = replace(wanted, whole=True)
+        found = await self._answer(
+            key or whole, lambda rounds: self._load_list(whole, arrange, rounds), caller, wanted
         )
         if found.kept.error is None and (query.within is not None or not query.partial):
             answer = found.unwrap()
             if answer.denied:
                 raise _tenant_denied()
-            if not query.partial:
-                refuse_partial(answer.failed)
+            if not query.partial and answer.failed:
+                return replace(
+                    found, kept=replace(found.kept, value=None, error=partial_denied(answer.failed))
+                )
         return found
 
     async def get(
@@ -141,8 +153,18 @@ class ItemService:
             RequestError: the id has no valid form, so nothing has it, or several accounts have it.
         """
         question = self.point(text, shape, caller)
+        return await self._answer(
+            question, lambda rounds: self._load_one(question, rounds), caller, wanted
+        )
+
+    async def _answer(self, key: Hashable, load: Load, caller: Caller, wanted: Wanted) -> Delivery:
+        loads = self._under_way
         return await self._house.cache.get(
-            question, lambda: self._load_one(question), wanted, caller.admit
+            key,
+            lambda: loads.whole(key, load),
+            wanted,
+            caller.admit,
+            lambda: loads.so_far(key, load),
         )
 
     def point(self, text: str, shape: Shape, caller: Caller) -> OneItem:
@@ -208,9 +230,10 @@ class ItemService:
     def _sight(self, within: tuple[str, ...] | None) -> Keep | None:
         return sight(within, self._house.tenants)
 
-    async def _load_list(self, query: TaskQuery, arrange: Arrange | None) -> Loaded[Answer]:
-        house = self._house
-        now_ns = int(house.clock() * _NS)
+    async def _load_list(
+        self, query: TaskQuery, arrange: Arrange | None, rounds: Rounds
+    ) -> Loaded[Answer]:
+        house, now_ns = self._house, rounds.began_ns
         ttl_s, anchor_ns = house.moment(query, now_ns)
         page = ListPage(self._noun, query, anchor_ns=anchor_ns, cursors=house.cursors)
         plans = {
@@ -228,16 +251,16 @@ class ItemService:
         async def read(platform: Platform, account: str) -> Slice:
             return await self._read(platform, account, query, plans[account], batch)
 
-        until = house.fanout.deadline()
-        outcomes = await house.fanout.ask(asked, read, until=until)
+        outcomes = await rounds.ask(asked, read)
         refuse_failures(outcomes)
         slices = {each.account: each.value for each in outcomes if each.value is not None}
         merged = merge(slices.values(), descending=query.descending, limit=query.limit)
         dressed = await self._dress(
-            merged.readings, query.shape, arrange, within=query.within, until=until
+            merged.readings, query.shape, arrange, within=query.within, rounds=rounds
         )
         unread = [each.account for each in outcomes if each.account not in slices]
-        outcomes = [_with_error(each, dressed.failures) for each in outcomes]
+        failed = {each.account: each for each in dressed.failures}
+        outcomes = [_with_error(each, failed.get(each.account)) for each in outcomes]
         content = Content(
             items=dressed.items,
             next=merged.next,
@@ -276,7 +299,7 @@ class ItemService:
             return False
         return not self._house.tenants.are_met(query.accounts, wanted, within)
 
-    async def _load_one(self, question: OneItem) -> Loaded[Answer]:
+    async def _load_one(self, question: OneItem, rounds: Rounds) -> Loaded[Answer]:
         ref, noun, lifetimes = question.ref, self._noun, self._house.lifetimes
         text = str(ref.number or ref.uuid)
         sees = self._sight(question.within)
@@ -287,12 +310,13 @@ class ItemService:
                 raise noun.missing(text)
             return reading
 
-        until = self._house.fanout.deadline()
-        outcomes = await self._house.fanout.ask(question.accounts, read, until=until)
+        outcomes = await rounds.ask(question.accounts, read)
         reading, failure = only_one(outcomes, noun, text)
-        dressed = await self._dress([reading], question.shape, within=question.within, until=until)
-        for error in dressed.failures.values():
-            raise error
+        dressed = await self._dress(
+            [reading], question.shape, within=question.within, rounds=rounds
+        )
+        if (missing := first_failure(dressed.failures)) is not None:
+            raise missing
         answer = encode(dressed.items[0], within=question.within)
         ttl_s = lifetimes.item_finished_s
         if not reading.item.is_finished:
@@ -318,9 +342,9 @@ class ItemService:
         arrange: Arrange | None = None,
         *,
         within: tuple[str, ...] | None,
-        until: float,
+        rounds: Rounds,
     ) -> Attached:
-        """Return the items with the keys that `shape` asks for, read further by `until`.
+        """Return the items with the keys that `shape` asks for, some read in another round.
 
         Of what is read further only that `within` the asker's tenants is shown.
         """
@@ -329,10 +353,9 @@ class ItemService:
         if "activities" in shape.include:
             dressed = await attach(
                 dressed.items,
-                self._house.fanout,
+                rounds,
                 pages_max=self._house.scan_pages_max,
                 sees=self._sight(within),
-                until=until,
             )
         if arrange is not None:
             dressed = replace(dressed, items=arrange(dressed.items))
@@ -361,6 +384,5 @@ def _tenant_denied() -> ScopeDeniedError:
     )
 
 
-def _with_error(outcome: Outcome[Slice], failures: dict[str, ServiceError]) -> Outcome[Slice]:
-    error = failures.get(outcome.account)
-    return outcome if error is None else replace(outcome, error=error)
+def _with_error(outcome: Outcome[Slice], failed: Outcome[Any] | None) -> Outcome[Slice]:
+    return outcome if failed is None else replace(outcome, error=failed.error, blamed=failed.blamed)

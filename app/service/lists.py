@@ -105,4 +105,5 @@ class ListPage:
 
 def _account(outcome: Outcome[Slice]) -> AccountMeta:
     as_of = None if outcome.value is None else time_text(outcome.as_of_ns)
-    return AccountMeta(outcome.account, as_of, outcome.error.slug if outcome.error else None)
+    problem = outcome.error.slug if outcome.error and outcome.blamed else None
+    return AccountMeta(outcome.account, as_of, problem)

@@ -59,7 +59,28 @@ async def test_partial_denied(time: FakeTime) -> None:
     assert answer.status_code == 503
     assert answer.json()["code"] == "upstream-unavailable"
     assert answer.json()["account"] == "eu2"
-    assert answer.headers["retry-after"] == "5"
+    assert (answer.headers["retry-after"], answer.headers["age"]) == ("5", "1")
+    assert answer.headers["cache-status"] == "taskgate; fwd=miss; fwd-status=503; stored"
+
+
+async def test_whole_before(time: FakeTime) -> None:
+    """With `partial=deny` the last whole answer stands in for one with a gap, marked as old."""
+    platforms = three(down=())
+    async with serving(platforms, time) as client:
+        whole = await client.get("/v1/tasks")
+        time.now += 50
+        platforms["eu2"].fail_next(403, path="/tasks", times=99)
+        denied = [await client.get("/v1/tasks?partial=deny") for _ in range(2)]
+        allowed = await get(client, "/v1/tasks")
+        time.now += 600
+        too_old = await client.get("/v1/tasks?partial=deny")
+
+    assert [answer.content for answer in denied] == [whole.content] * 2
+    assert [answer.headers["age"] for answer in denied] == ["50", "50"]
+    status = "taskgate; fwd=stale; fwd-status=503; stored; ttl=-40; detail=stale-if-error"
+    assert denied[0].headers["cache-status"] == status
+    assert denied[1].headers["cache-status"] == "taskgate; hit; ttl=-40"
+    assert (allowed["meta"]["complete"], too_old.status_code) == (False, 503)
 
 
 async def test_calls_of_a_refusal(time: FakeTime) -> None:
