@@ -53,7 +53,9 @@ class Kept(Generic[V]):
     @property
     def outage(self) -> ServiceError | None:
         """The failure of the origin that this is, if it is one: an answer by name is none."""
-        return self.error if self.error is not None and self.error.nature == "outage" else None
+        if self.error is None or self.error.nature not in {"outage", "crowd"}:
+            return None
+        return self.error
 
     @property
     def has_gap(self) -> bool:

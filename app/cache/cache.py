@@ -258,6 +258,9 @@ class Cache(Generic[V]):
                 raise
             # A copy is kept: the original holds the frames, and with them the bodies, of its call.
             told = fresh_copy(error)
+            if error.nature == "crowd":
+                # Said by ourselves of this moment, and not of the origin: no reason not to ask it.
+                return _Landed(self._dated(None, told, FAILURE_BYTES, 0.0), stored=False)
             if error.nature == "outage":
                 kept = self._dated(None, told, FAILURE_BYTES, clocks.failure_ttl_s)
             else:

@@ -137,9 +137,13 @@ def first_failure(outcomes: Iterable[Outcome[T]]) -> ServiceError | None:
             upstream=errors[0].upstream,
         )
     told = ", ".join(f"{account} ({error.slug})" for account, error in failed.items())
-    return UpstreamUnavailableError(
-        f"Accounts failed: {told}.", retry_after_s=min(waits, default=_RETRY_AFTER_S)
-    )
+    kind = OverloadedError if is_crowded(errors) else UpstreamUnavailableError
+    return kind(f"Accounts failed: {told}.", retry_after_s=min(waits, default=_RETRY_AFTER_S))
+
+
+def is_crowded(errors: Iterable[ServiceError | None]) -> bool:
+    """Say whether an account was not asked for lack of room: true of this moment alone."""
+    return any(isinstance(error, OverloadedError) for error in errors)
 
 
 def refuse_failures(outcomes: Sequence[Outcome[T]]) -> None:

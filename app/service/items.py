@@ -32,6 +32,7 @@ from app.service.fanout import (
     Fanout,
     Outcome,
     first_failure,
+    is_crowded,
     only_one,
     partial_denied,
     refuse_failures,
@@ -272,7 +273,7 @@ class ItemService:
         answer = page.filled(content, outcomes)
         whole = all(each.error is None for each in outcomes)
         if not whole:
-            ttl_s = min(ttl_s, _PARTIAL_TTL_S)
+            ttl_s = _partial_ttl_s(ttl_s, outcomes)
         return Loaded(answer, answer.size_bytes, ttl_s, whole=whole)
 
     async def _read(
@@ -322,7 +323,7 @@ class ItemService:
         if not reading.item.is_finished:
             ttl_s = min(_ITEM_UNFINISHED_TTL_S, lifetimes.unfinished_s)
         if failure is not None:
-            ttl_s = min(_PARTIAL_TTL_S, ttl_s)  # another account may have the same bare id
+            ttl_s = _partial_ttl_s(ttl_s, outcomes)  # another account may have the same bare id
         return Loaded(answer, answer.size_bytes, ttl_s, whole=failure is None)
 
     async def _find(self, platform: Platform, ref: Ref) -> Reading[Any]:
@@ -382,6 +383,10 @@ def _tenant_denied() -> ScopeDeniedError:
         "A tenant that you ask for is outside of what you may see, or nothing of it was seen yet.",
         faults=[fault],
     )
+
+
+def _partial_ttl_s(ttl_s: float, outcomes: Sequence[Outcome[Any]]) -> float:
+    return 0.0 if is_crowded(each.error for each in outcomes) else min(ttl_s, _PARTIAL_TTL_S)
 
 
 def _with_error(outcome: Outcome[Slice], failed: Outcome[Any] | None) -> Outcome[Slice]:

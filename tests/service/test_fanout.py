@@ -192,9 +192,35 @@ async def test_overloaded(time: FakeTime) -> None:
         answers = await asyncio.gather(*waiting)
 
     assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+    assert "stored" not in refused.headers["cache-status"]
     assert (ready.status_code, ready.json()["status"]) == (503, "overloaded")
     assert accounts["items"][0]["status"] == "ok"
     assert {answer.status_code for answer in answers} == {200}
+
+
+@pytest.mark.parametrize(
+    ("path", "down", "status"),
+    [
+        pytest.param("/v1/tasks", ("us5",), 200, id="list"),
+        pytest.param("/v1/tasks/1", ("us5",), 200, id="one"),
+        pytest.param("/v1/tasks", ("au1", "us5"), 503, id="nothing"),
+    ],
+)
+async def test_crowd(time: FakeTime, path: str, down: tuple[str, ...], status: int) -> None:
+    """What lacks an account for want of room is of its moment: the next caller asks anew."""
+    platforms = three(down=down)
+    platforms["eu2"].gate.clear()
+    bounds = {"concurrency": 1, "rate": "1/s", "timeout_s": 2, "deadline_s": 4}
+    async with serving(platforms, time, upstream=bounds) as client:
+        mine = [f"/v1/tasks?account=eu2&limit={limit}" for limit in (1, 2, 3)]
+        waiting = [asyncio.create_task(client.get(each)) for each in mine]
+        await idle()
+        crowded = await client.get(path)
+        platforms["eu2"].gate.set()
+        await asyncio.gather(*waiting)
+
+    assert (crowded.status_code, "stored" in crowded.headers["cache-status"]) == (status, False)
+    assert status == 200 or crowded.json()["code"] == "overloaded"
 
 
 @pytest.mark.parametrize("path", ["/v1/tasks", "/v1/tasks/1"])
