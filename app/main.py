@@ -52,11 +52,12 @@ from app.api.limits import FailureLimiter, Limiter
 from app.api.roster import Roster
 from app.cache.answers import Clocks
 from app.cache.cache import Cache
+from app.cache.flight import commit
 from app.domain.cursor import CursorCodec
 from app.domain.filters import KnownTenants
 from app.listening import listener
 from app.platform.client import PlatformClient
-from app.platform.events import Event
+from app.platform.events import Event, TurnTaken
 from app.platform.fair import Share
 from app.platform.issuer import IssuerDocuments
 from app.platform.stack import Bounds
@@ -107,7 +108,7 @@ def create_app(
         monotonic=monotonic,
         sleep=sleep,
         rand=rand,
-        listen=listener(metrics),
+        listen=_listening(metrics),
         whose=lambda: Share(ASKING.get()),
     )
     hosts = {alias: urlsplit(account.url).netloc for alias, account in settings.accounts.items()}
@@ -159,6 +160,18 @@ def create_app(
     problems.install(app)
     _wrap(app, settings, metrics, issuer, clock=clock, monotonic=monotonic)
     return app
+
+
+def _listening(metrics: Metrics) -> Callable[[Event], None]:
+    """Return what hears the platform side: a flight whose turn has come goes on to its end."""
+    tell = listener(metrics)
+
+    def listen(event: Event) -> None:
+        if isinstance(event, TurnTaken):
+            commit()
+        tell(event)
+
+    return listen
 
 
 def _cache(
