@@ -240,12 +240,13 @@ class HeadersTooLargeError(RequestError):
 class UpstreamError(ServiceError):
     """The platform's trouble, not the caller's and not ours."""
 
+    refused = False  # True when only this one question was refused: the account may be well
+
 
 class UpstreamFailedError(UpstreamError):
     """The platform answered with an error, also when asked again, or refused what we asked."""
 
     slug, status, title = "upstream-error", 502, "The platform failed"
-    refused = False  # True when only this one question was refused: the account is well
 
 
 class UpstreamInvalidResponseError(UpstreamError):

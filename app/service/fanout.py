@@ -10,7 +10,8 @@ from app.errors import (
     OverloadedError,
     RequestError,
     ServiceError,
-    UpstreamFailedError,
+    UpstreamAuthFailedError,
+    UpstreamError,
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
@@ -111,8 +112,10 @@ class Fanout:
             # Our own queue is full, which says nothing of the account.
             return Outcome(account, as_of_ns, None, exc)
         except ServiceError as exc:
-            if isinstance(exc, UpstreamFailedError) and exc.refused:
-                self._book.answered(account, as_of_ns)
+            if isinstance(exc, UpstreamError) and exc.refused:
+                # One object that is forbidden says nothing of the account, good or bad.
+                if not isinstance(exc, UpstreamAuthFailedError):
+                    self._book.answered(account, as_of_ns)
                 return Outcome(account, as_of_ns, None, exc)
             error = exc
         else:

@@ -223,6 +223,19 @@ async def test_crowd(time: FakeTime, path: str, down: tuple[str, ...], status: i
     assert status == 200 or crowded.json()["code"] == "overloaded"
 
 
+async def test_forbidden_object(client: httpx.AsyncClient, upstream: FakeUpstream) -> None:
+    """One object that the platform forbids says nothing of its account."""
+    upstream.fail_next(403, path="/tasks/1", times=2)
+    unknown = await client.get("/v1/tasks/1")
+    accounts = [await get(client, "/v1/accounts")]
+    await get(client, "/v1/tasks")
+    await client.get("/v1/tasks/1", headers={"Cache-Control": "no-cache"})
+    accounts.append(await get(client, "/v1/accounts"))
+
+    assert (unknown.status_code, unknown.json()["code"]) == (502, "upstream-auth-failed")
+    assert [each["items"][0]["status"] for each in accounts] == ["unknown", "ok"]
+
+
 @pytest.mark.parametrize("path", ["/v1/tasks", "/v1/tasks/1"])
 async def test_all_down(time: FakeTime, path: str) -> None:
     """When all accounts fail it is an error that names them, never an empty list or a 404."""
