@@ -109,7 +109,7 @@ def create_app(
         sleep=sleep,
         rand=rand,
         listen=_listening(metrics),
-        whose=lambda: Share(ASKING.get()),
+        whose=_whose,
     )
     hosts = {alias: urlsplit(account.url).netloc for alias, account in settings.accounts.items()}
     book = AccountBook(hosts, sandbox=sandbox)
@@ -172,6 +172,12 @@ def _listening(metrics: Metrics) -> Callable[[Event], None]:
         tell(event)
 
     return listen
+
+
+def _whose() -> Share:
+    """Return whose turn a call of this context takes."""
+    party = ASKING.get()
+    return Share() if party is None else Share(party.first, party=party)
 
 
 def _cache(

@@ -66,12 +66,15 @@ class Cache(Generic[V]):
         load: Callable[[], Awaitable[Loaded[V]]],
         freshness: Freshness = USUAL,
         admit: Callable[[], None] = everybody,
+        *,
+        board: Callable[[], None] = everybody,
         so_far: Callable[[], Awaitable[Loaded[V] | None]] = nothing_yet,
     ) -> Found[V]:
         """Return the answer to `key` that satisfies `freshness`, from `load` if none is kept.
 
         `admit` is called in the caller's own context when this very call is about to begin a load.
-        It raises a `RateLimitedError` to prevent it: what may be served old is served then.
+        It raises a `RateLimitedError` to prevent it: what may be served old is served then. `board`
+        is called instead in the load's context when this call waits for one that another began.
 
         `load` runs detached from the caller and for all who ask meanwhile, so it must hold nothing
         that belongs to one request. A `ServiceError` of it is found, not raised: see `unwrap`.
@@ -96,7 +99,9 @@ class Cache(Generic[V]):
         verdict = judge(kept, freshness, self._clocks, now)
         if verdict.serve is None:
             # No await since the look: an answer is either kept by now or its flight can be joined.
-            return await self._ask(key, load, freshness, verdict, admit=admit, so_far=so_far)
+            return await self._ask(
+                key, load, freshness, verdict, admit=admit, board=board, so_far=so_far
+            )
         if verdict.refresh and not freshness.only_if_cached:
             with suppress(RateLimitedError):
                 self._figures.refreshes += self._flights.begin(
@@ -182,6 +187,7 @@ class Cache(Generic[V]):
         verdict: Verdict[V],
         *,
         admit: Callable[[], None],
+        board: Callable[[], None],
         so_far: Callable[[], Awaitable[Loaded[V] | None]],
     ) -> Found[V]:
         if wish.only_if_cached:
@@ -198,6 +204,7 @@ class Cache(Generic[V]):
                 key,
                 lambda: self._fetch(key, load),
                 admit,
+                board=board,
                 keep=not wish.no_store,
                 since=since,
                 wait_s=min(waits, default=None),

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
-from contextvars import ContextVar
+from contextvars import Context, ContextVar, copy_context
 from typing import Any, Final, Generic, TypeVar
 
 from app.errors import ServiceError, UpstreamUnavailableError
@@ -15,16 +15,17 @@ E = TypeVar("E", bound=BaseException)
 
 
 def everybody() -> None:
-    """Let a load begin, whoever asks."""
+    """Let a load begin, or be joined, whoever asks."""
 
 
 class _Flight(Generic[V]):
     """One load under way: who waits for it, and what shall become of it."""
 
-    __slots__ = ("began_at", "committed", "keep", "owned", "task", "waiters")
+    __slots__ = ("began_at", "committed", "context", "keep", "owned", "task", "waiters")
 
-    def __init__(self, task: asyncio.Task[V], began_at: float) -> None:
+    def __init__(self, task: asyncio.Task[V], context: Context, began_at: float) -> None:
         self.task = task
+        self.context = context  # what runs in the task sees it, and what it begins a copy
         self.began_at = began_at
         self.waiters = 0
         self.owned = False  # goes on without anybody who waits
@@ -74,6 +75,7 @@ class Flights(Generic[K, V]):
         load: Callable[[], Awaitable[V]],
         admit: Callable[[], None] = everybody,
         *,
+        board: Callable[[], None] = everybody,
         keep: bool = True,
         since: float | None = None,
         wait_s: float | None = None,
@@ -83,7 +85,7 @@ class Flights(Generic[K, V]):
         Others wait for the same run, so `load` must hold nothing that belongs to one caller. A
         flight that began before `since` is not joined but succeeded by a new one. `keep` is told
         to the load by `keeps`. `admit` is called before a new one begins, in the same context, and
-        prevents it by raising.
+        prevents it by raising; `board` in the context of one that is joined.
 
         Raises:
             TimeoutError: `wait_s` seconds were not enough; the flight goes on.
@@ -97,6 +99,8 @@ class Flights(Generic[K, V]):
             joined = None
         if joined is None:
             admit()
+        else:
+            joined.context.run(board)
         flight = joined or self._start(key, load)
         flight.waiters += 1  # (1)
         flight.keep = flight.keep or keep
@@ -181,7 +185,8 @@ class Flights(Generic[K, V]):
             _FLIGHT.set(flight)
             return await load()
 
-        flight = _Flight(asyncio.create_task(run()), self._monotonic())
+        context = copy_context()
+        flight = _Flight(asyncio.create_task(run(), context=context), context, self._monotonic())
         flight.task.add_done_callback(end)
         self._tasks.add(flight.task)
         self._joinable[key] = flight

@@ -165,7 +165,8 @@ class ItemService:
             lambda: loads.whole(key, load),
             wanted,
             caller.admit,
-            lambda: loads.so_far(key, load),
+            board=caller.board,
+            so_far=lambda: loads.so_far(key, load),
         )
 
     def point(self, text: str, shape: Shape, caller: Caller) -> OneItem:
