@@ -1,16 +1,23 @@
 """Who has less time than the accounts need gets what there is, and nobody else is blamed for it."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
 
+from app.cache.answers import Loaded
+from app.service.accounts import AccountBook
+from app.service.encode import Answer
+from app.service.fanout import Fanout
+from app.service.rounds import Rounds, UnderWay
 from tests.support.platform import FakeTime
 from tests.support.serving import get, idle, ids, serving
 from tests.support.upstream import FakeUpstream, a_task, an_activity
 
-HURRY = {"X-Request-Timeout-Ms": "20"}
+HURRY = {"X-Request-Timeout-Ms": "1"}
 STEPS = "/v1/tasks?include=activities"
 
 
@@ -29,22 +36,38 @@ def problems(body: dict[str, Any]) -> list[str | None]:
     return [each["problem"] for each in body["meta"]["accounts"]]
 
 
+@asynccontextmanager
+async def under_way(client: httpx.AsyncClient, path: str) -> AsyncIterator[None]:
+    """Have a patient caller ask, until all who answer have answered; he leaves in the end."""
+    patient = asyncio.create_task(client.get(path))
+    await idle()
+    yield
+    patient.cancel()
+    await asyncio.wait([patient])
+
+
+async def hurried(client: httpx.AsyncClient, path: str, **headers: str) -> httpx.Response:
+    """Return what one who has no time gets while another waits for all."""
+    async with under_way(client, path):
+        return await client.get(path, headers=HURRY | headers)
+
+
 async def test_so_far(time: FakeTime) -> None:
     """Who has no more time gets what the others answered; the flight goes on and brings it all."""
     platforms = three()
     async with serving(platforms, time) as client:
-        hurried = await client.get("/v1/tasks", headers=HURRY)
+        early = await hurried(client, "/v1/tasks")
         beside = await client.get("/v1/tasks")
         accounts = await get(client, "/v1/accounts")
         platforms["eu2"].gate.set()
         await idle()
         whole = await get(client, "/v1/tasks")
 
-    assert (hurried.status_code, ids(hurried.json())) == (200, ["us5.1", "au1.1"])
-    assert problems(hurried.json()) == [None, "upstream-timeout", None]
-    assert hurried.headers["cache-control"] == "private, max-age=4"
-    assert "stored; collapsed; detail=late" in hurried.headers["cache-status"]
-    assert (beside.content, beside.headers["age"]) == (hurried.content, "0")
+    assert (early.status_code, ids(early.json())) == (200, ["us5.1", "au1.1"])
+    assert problems(early.json()) == [None, "upstream-timeout", None]
+    assert early.headers["cache-control"] == "private, max-age=4"
+    assert "stored; collapsed; detail=late" in early.headers["cache-status"]
+    assert (beside.content, beside.headers["age"]) == (early.content, "0")
     assert {each["status"] for each in accounts["items"]} == {"ok", "unknown"}
     assert (whole["meta"]["complete"], platforms["eu2"].calls("/tasks")) == (True, 1)
 
@@ -53,10 +76,9 @@ async def test_kept_shortly(time: FakeTime) -> None:
     """What was made in a hurry is kept for five seconds at most, counted from its making."""
     platforms = three()
     async with serving(platforms, time) as client:
-        asked = asyncio.create_task(client.get("/v1/tasks", headers={"X-Request-Timeout-Ms": "50"}))
-        await idle()
-        time.now += 60
-        await asked
+        async with under_way(client, "/v1/tasks"):
+            time.now += 60
+            await client.get("/v1/tasks", headers=HURRY)
         time.now += 4
         kept = await client.get("/v1/tasks")
         time.now += 1
@@ -68,7 +90,7 @@ async def test_kept_shortly(time: FakeTime) -> None:
 
 async def test_made_once(time: FakeTime) -> None:
     """All who run out of time together get one and the same answer."""
-    async with serving(three(), time) as client:
+    async with serving(three(), time) as client, under_way(client, "/v1/tasks"):
         asked = (client.get("/v1/tasks", headers=HURRY) for _ in range(5))
         answers = await asyncio.gather(*asked)
 
@@ -91,7 +113,7 @@ async def test_too_late(time: FakeTime, path: str, hanging: list[str]) -> None:
     for alias in hanging:
         platforms[alias].gate.clear()
     async with serving(platforms, time) as client:
-        answer = await client.get(path, headers=HURRY)
+        answer = await hurried(client, path)
 
     assert (answer.status_code, answer.json()["code"]) == (504, "upstream-timeout")
 
@@ -100,7 +122,7 @@ async def test_not_stored(time: FakeTime) -> None:
     """What is made for one who wants nothing kept is not kept."""
     platforms = three()
     async with serving(platforms, time) as client:
-        answer = await client.get("/v1/tasks", headers=HURRY | {"Cache-Control": "no-store"})
+        answer = await hurried(client, "/v1/tasks", **{"Cache-Control": "no-store"})
         again = await client.get("/v1/tasks?cached_only=true")
 
     assert (answer.status_code, again.status_code) == (200, 504)
@@ -109,7 +131,7 @@ async def test_not_stored(time: FakeTime) -> None:
 async def test_one_item(time: FakeTime) -> None:
     """An item that was found is told to who has no more time, though another may have it too."""
     async with serving(three() | {"us5": FakeUpstream()}, time) as client:
-        answer = await client.get("/v1/tasks/1", headers=HURRY)
+        answer = await hurried(client, "/v1/tasks/1")
 
     assert (answer.status_code, answer.json()["id"]) == (200, "au1.1")
     assert answer.headers["cache-control"] == "private, max-age=4"
@@ -118,7 +140,7 @@ async def test_one_item(time: FakeTime) -> None:
 async def test_ambiguous_already(time: FakeTime) -> None:
     """An id that two accounts have is ambiguous, whatever a third would say."""
     async with serving(three(), time) as client:
-        answer = await client.get("/v1/tasks/1", headers=HURRY)
+        answer = await hurried(client, "/v1/tasks/1")
 
     assert (answer.status_code, answer.json()["code"]) == (409, "ambiguous-id")
 
@@ -138,7 +160,7 @@ async def test_steps(time: FakeTime, late: str) -> None:
 
     parts = platforms | {"eu2": httpx.MockTransport(answer)}
     async with serving(parts, time) as client:
-        body = (await client.get(STEPS, headers=HURRY)).json()
+        body = (await hurried(client, STEPS)).json()
 
     assert problems(body) == [None, "upstream-timeout", None]
     known = {item["id"]: item["activities"] is not None for item in body["items"]}
@@ -148,25 +170,46 @@ async def test_steps(time: FakeTime, late: str) -> None:
     assert (told in body["meta"]["notes"]) is not asked
 
 
-async def test_not_to_blame(time: FakeTime) -> None:
+@pytest.mark.parametrize("answers", [False, True], ids=["silent", "late"])
+async def test_not_to_blame(time: FakeTime, *, answers: bool) -> None:
     """An account that was not asked, since another used up the time, is not to blame."""
     platforms = three()
+    platforms["eu2"].gate.set()
 
-    async def hang(request: httpx.Request) -> httpx.Response:
-        try:
-            return await platforms["eu2"](request)
-        finally:
-            time.now += 0.05
+    async def dawdle(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/tasks"):
+            await idle()
+            time.now += 89
+            if not answers:
+                raise httpx.ReadTimeout("")
+        return await platforms["eu2"](request)
 
-    parts = platforms | {"eu2": httpx.MockTransport(hang)}
-    async with serving(parts, time, upstream={"deadline_s": 0.05}) as client:
+    parts = platforms | {"eu2": httpx.MockTransport(dawdle)}
+    async with serving(parts, time) as client:
         body = await get(client, STEPS)
         accounts = await get(client, "/v1/accounts")
 
     assert problems(body) == [None, "upstream-timeout", None]
-    assert (body["meta"]["complete"], {item["activities"] for item in body["items"]}) == (
-        False,
-        {None},
-    )
-    assert [each["status"] for each in accounts["items"]] == ["ok", "down", "ok"]
+    assert body["meta"]["complete"] is False
+    assert [item["activities"] for item in body["items"]] == [None] * (2 + answers)
+    assert [each["status"] for each in accounts["items"]] == [
+        "ok",
+        "ok" if answers else "down",
+        "ok",
+    ]
     assert platforms["au1"].calls("/activities") == 0
+
+
+async def test_not_begun() -> None:
+    """A load that has not begun has nothing yet, nor has one that ended."""
+    fanout = Fanout({}, AccountBook({}, sandbox=False), deadline_s=1, clock=float, monotonic=float)
+    under_way = UnderWay(fanout)
+
+    async def load(rounds: Rounds) -> Loaded[Answer]:
+        await rounds.ask([], lambda *_: idle())
+        return Loaded(Answer(b"", ""), 0, 0.0)
+
+    before = await under_way.so_far("key", load)
+    await under_way.whole("key", load)
+
+    assert (before, await under_way.so_far("key", load)) == (None, None)
