@@ -11,8 +11,9 @@ from app.domain.query import TaskQuery
 from app.errors import AccountNotFoundError, ScopeDeniedError
 from app.service.batch import Batch
 from app.service.encode import key_text
-from app.service.items import House, OneItem
+from app.service.house import House
 from app.service.nouns import ACTIVITIES, TASKS
+from app.service.questions import OneItem
 from app.service.scope import Scope
 from app.service.tasks import Tree
 

@@ -22,7 +22,8 @@ from app.platform.normalise import read_page
 from app.service.accounts import AccountBook
 from app.service.encode import Answer
 from app.service.fanout import Fanout
-from app.service.items import House, ItemService, Lifetimes
+from app.service.house import House, Lifetimes
+from app.service.items import ItemService
 from app.service.nouns import TASKS
 from app.service.scope import ANYBODY, Caller
 from tests.support.platform import FakeTime
