@@ -29,8 +29,9 @@ _EPOCH = "gt(1970-01-01T00:00:00Z)"
 class Plan:
     """How one query is answered: `params` go to the platform, the rest is done here.
 
-    `keep` filters what the platform can't; None when its answer is exact. `sees` says what the
-    asker may see of it, None for all. `after_ns` and `before_ns` bound the sort key (included,
+    In a tie another list follows that of `params`: `then` holds the place where it begins, and its
+    params. `keep` filters what the platform can't; None when its answer is exact. `sees` says what
+    the asker may see of it, None for all. `after_ns` and `before_ns` bound the sort key (included,
     excluded); the one in the walk's direction is also where reading ends.
     """
 
@@ -42,6 +43,12 @@ class Plan:
     before_ns: int | None
     position: Position | None
     sees: Keep | None = None
+    then: tuple[Position, Params] | None = None
+
+    @property
+    def lists(self) -> tuple[tuple[Position | None, Params], ...]:
+        """What the platform is asked for, one list after the other, and where those after begin."""
+        return ((None, self.params),) if self.then is None else ((None, self.params), self.then)
 
     @property
     def scans(self) -> bool:
@@ -62,6 +69,14 @@ class Plan:
     def precedes(self, one: Position, other: Position) -> bool:
         """Say whether `one` comes strictly before `other` in the walk."""
         return one > other if self.descending else one < other
+
+    def never(self, reading: Reading[Item]) -> bool:
+        """Say whether `reading` and all that follows has no sort key but the year 1.
+
+        A walk that goes back ends there; only its bound tells that no absent times come first.
+        """
+        bounded = self.position is not None and self.descending
+        return bounded and reading.is_never(self.field)
 
     def ended(self, place: Position) -> bool:
         """Say whether `place` lies beyond the window's far end: nothing more will match."""
@@ -93,7 +108,7 @@ def make_plan(
         return None
     names = TIMES[type(query)]
     after_ns, before_ns = bounds.pop(query.sort, (None, None))
-    params += _sort_bound(query, names[query.sort], after_ns, before_ns)
+    begun = len(params)
     for field, (after, before) in sorted(bounds.items()):
         # One bound a field is all the platform takes (P§5.3); the other is cut here.
         params += _bound(names[field], ("ge", after), ("lt", before))
@@ -102,8 +117,12 @@ def make_plan(
     direction = "desc" if query.descending else "asc"
     # Ties go by id, in the same direction: a total order (P§6).
     params += [("order", f"{direction}({names[query.sort]})"), ("order", f"{direction}(id)")]
+    bound, rest = _sort_bounds(query, names[query.sort], after_ns, before_ns)
+    then = None
+    if rest is not None:
+        then = rest[0], (*params[:begun], *rest[1], *params[begun:])
     return Plan(
-        tuple(params),
+        (*params[:begun], *bound, *params[begun:]),
         _all(keeps),
         query.sort,
         query.descending,
@@ -111,6 +130,7 @@ def make_plan(
         before_ns,
         query.position,
         sight(query.within, tenants),
+        then,
     )
 
 
@@ -158,23 +178,40 @@ def _narrow(conditions: dict[str, frozenset[str]], name: str, allowed: frozenset
     conditions[name] = conditions[name] & allowed if name in conditions else allowed
 
 
-def _sort_bound(query: TaskQuery, name: str, after_ns: int | None, before_ns: int | None) -> Params:
-    """Return the one bound that the sort field may carry (P§5.3): where the walk goes on.
+def _sort_bounds(
+    query: TaskQuery, name: str, after_ns: int | None, before_ns: int | None
+) -> tuple[Params, tuple[Position, Params] | None]:
+    """Return the one bound that the sort field may carry (P§5.3), and that of a second list.
 
-    The walk's place is sent as an inclusive bound and cut here, for ties. A batch is small and
-    read whole on every page, so that its missing ids are always known.
+    The walk's place is sent as an inclusive bound and cut here, for ties. In a tie it is an id
+    (P§5.1), and the rest of the walk another list. A batch is small and read whole on every page,
+    so that its missing ids are always known.
     """
     place = None if query.ids else query.position
-    place_ns = None if place is None else place.key_ns
-    after, before = ("ge", after_ns), ("lt", before_ns)
-    if query.descending:
-        bound = _bound(name, ("le", place_ns), before, after)
-    else:
-        bound = _bound(name, ("ge", place_ns), after, before)
+    near_ns, far_ns = (before_ns, after_ns) if query.descending else (after_ns, before_ns)
+    near, up_to, past = ("lt", "le", "lt") if query.descending else ("ge", "ge", "gt")
+    far = "ge" if query.descending else "lt"
+    # The places of what can't be read at the head of a list lie before its window.
+    outside = (
+        place is not None
+        and near_ns is not None
+        and place.key_ns != near_ns
+        and ((place.key_ns > near_ns) is query.descending)
+    )
+    if place is not None and not outside:
+        beyond = _bound(name, (past, place.key_ns))
+        if place.ends_tie:
+            return beyond, None
+        if query.in_tie:
+            tie = ((name, rfc3339(place.key_ns)), ("id", f"{up_to}({place.number})"))
+            end = Position.tie_end(place.key_ns, descending=query.descending)
+            return tie, (end, beyond)
+        return _bound(name, (up_to, place.key_ns)), None
+    bound = _bound(name, (near, near_ns), (far, far_ns))
     if bound or query.sort in _ALWAYS_THERE or query.ids:
-        return bound
+        return bound, None
     # Where absent times sort is unknown (P§6); a bound leaves them out.
-    return ((name, _EPOCH),)
+    return ((name, _EPOCH),), None
 
 
 def _bound(name: str, *bounds: tuple[str, int | None]) -> Params:

@@ -35,6 +35,9 @@ FILTERS: tuple[FilterName, ...] = get_args(FilterName)
 SORT_FIELDS: tuple[InstantField, ...] = get_args(InstantField)
 LIMIT_DEFAULT, LIMIT_MAX = 100, 1000
 IDS_MAX = 200
+_START_NS = 2**63 - 1  # beyond every sort key, up or down
+_ID_END = 2**63  # ids are below it
+_LAST = "~"  # behind every alias
 
 
 class Age(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -67,6 +70,21 @@ class Position(
     account: str
     after: int = 0
 
+    @classmethod
+    def start(cls, *, descending: bool) -> "Position":
+        """Return the place before everything that has a sort key."""
+        return cls(_START_NS, 0, _LAST) if descending else cls(-_START_NS, 0, "")
+
+    @classmethod
+    def tie_end(cls, key_ns: int, *, descending: bool) -> "Position":
+        """Return the place behind everything readable that has this sort key."""
+        return cls(key_ns, -_ID_END, _LAST) if descending else cls(key_ns, _ID_END, "")
+
+    @property
+    def ends_tie(self) -> bool:
+        """Whether it is a `tie_end`, or that of an unreadable item that follows one."""
+        return abs(self.number) == _ID_END
+
 
 class Shape(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Which keys the objects of an answer have.
@@ -92,8 +110,9 @@ class TaskQuery(
     `accounts`, `ids`, `statuses` and the values in `filters` are sorted and without duplicates;
     empty `accounts` means all, `statuses` None means any. `filters` are by our parameter name;
     `~` before a name means contains. `anchor_ns` is the now that ages are counted from in a walk,
-    `position` what the walk has passed, and `missed` the accounts that failed on a page before; all
-    three are empty on its first page. `within` are the tenants whose subtrees the asker may see,
+    `position` what the walk has passed, `in_tie` says that so much has the same sort key that only
+    ids lead on, and `missed` are the accounts that failed on a page before; all four are empty on
+    its first page. `within` are the tenants whose subtrees the asker may see,
     None for all: it shapes the answer, so it is part of the question, but of no cursor.
     """
 
@@ -111,6 +130,7 @@ class TaskQuery(
     shape: Shape = Shape()
     anchor_ns: int | None = None
     position: Position | None = None
+    in_tie: bool = False
     missed: tuple[str, ...] = ()
     within: tuple[str, ...] | None = None
 

@@ -147,7 +147,7 @@ class Admin:
             if query.ids:
                 calls += [_call(account, noun.one, ids) for ids in batch.wanted(account)]
             elif plan is not None:
-                calls.append(_call(account, noun.one, plan.params))
+                calls += [_call(account, noun.one, params) for _, params in plan.lists]
         return calls
 
     def _plan(self, query: TaskQuery, account: str) -> Plan | None:

@@ -16,7 +16,6 @@ from app.domain.task import Task
 from app.errors import UpstreamInvalidResponseError
 
 _SCAN_PAGE_MIN = 200  # a local filter reads at least this many at once, whatever the limit
-_START_NS = 2**63 - 1  # beyond every sort key, for unreadable items before the first readable one
 
 
 class Platform(Protocol):
@@ -64,13 +63,16 @@ class _Walk:
         self._plan = plan
         self._account = account
         self._step = -1 if plan.descending else 1
-        self._last = Position(-self._step * _START_NS, 0, account)
+        start = Position.start(descending=plan.descending)
+        self._last = msgspec.structs.replace(start, account=account)
         # Unreadable items at the head of a resumed list follow a readable one that it leaves out.
         # In another account than the position's that one was passed, and they with it. In the
         # position's own it may be the position itself, gone meanwhile: the first readable tells.
         self._resumed_at = resumed_at
         self._head: list[Reading[Any]] | None = None
-        if resumed_at and resumed_at.account == account and resumed_at.key_ns != self._last.key_ns:
+        if resumed_at and resumed_at.ends_tie:
+            self._last = msgspec.structs.replace(resumed_at, account=account, after=0)
+        elif resumed_at and resumed_at.account == account and resumed_at.key_ns != start.key_ns:
             self._head = []
         self._seen: set[int] = set()
         self.passed = 0
@@ -87,7 +89,7 @@ class _Walk:
         place = self._plan.place(reading, self._account)
         if place is None:
             self.slice.keyless += visible
-            return True
+            return not self._plan.never(reading)
         if self._plan.passed(place):
             self._head = None
         self.settle()
@@ -101,6 +103,46 @@ class _Walk:
         head, self._head = self._head, None
         for reading in head or ():
             self._take_unreadable(reading)
+
+    def leave_tie(self, end: Position) -> None:
+        """Go on at `end`, behind everything that has the sort key of the position."""
+        self.settle()
+        self.slice.frontier = end
+        self._last = msgspec.structs.replace(end, account=self._account)
+
+    def is_full(self, limit: int) -> bool:
+        """Say whether there is enough for a page of `limit`.
+
+        What was passed took the place of as many new ones: another call for those few would double
+        the cost of every page of a walk.
+        """
+        return bool(self.slice.rows) and len(self.slice.rows) + self.passed >= limit
+
+    def whole(self) -> Slice:
+        """Return what there is, to the end."""
+        self.settle()
+        self.slice.frontier = None
+        return self.slice
+
+    def stopped(self) -> Slice:
+        """Return what there is so far; the rest is for another answer, which needs its place.
+
+        Raises:
+            UpstreamInvalidResponseError: it would begin where this one did, and so for ever.
+        """
+        self.settle()
+        place = self._plan.position
+        start = Position.start(descending=self._plan.descending)
+        if self.slice.frontier is None:
+            self.slice.frontier = start
+        elif self.slice.frontier == place and (
+            place.after or place.ends_tie or place.key_ns == start.key_ns or self._plan.then
+        ):
+            raise UpstreamInvalidResponseError(
+                "More items in a row could not be read than one answer may pass.",
+                account=self._account,
+            )
+        return self.slice
 
     def _take_unreadable(self, reading: Reading[Any]) -> None:
         if self._head is not None:
@@ -134,37 +176,42 @@ class _Walk:
 async def read_slice(
     pages_of: Pages, account: str, plan: Plan, *, limit: int, pages_max: int
 ) -> Slice:
-    """Read until `limit` rows are there or the account has no more.
+    """Read until `limit` rows are there, the account has no more, or `pages_max` pages are read.
 
-    With filters of our own it also ends after `pages_max` pages, if the walk got on by them.
+    Without filters of our own only pages that bring nothing count: those that do are the answer.
 
     Raises:
-        UpstreamError: the platform failed.
+        UpstreamError: the platform failed, or so many pages tell no place at which to go on.
     """
     walk = _Walk(plan, account, resumed_at=plan.position)
-    # The walk's place itself comes again, since its bound is inclusive.
-    size = limit + (plan.position is not None)
-    if plan.scans:
-        size = max(size, _SCAN_PAGE_MIN)
-    read = 0
-    async with aclosing(pages_of(plan.params, size)) as pages:
-        async for page in pages:
-            read += 1
-            inside = all(walk.take(reading) for reading in page.readings)
-            if page.last or read >= pages_max:
-                walk.settle()
-            if page.last or not inside:
-                walk.slice.frontier = None
-                break
-            # What was passed took the place of as many new ones: another call for those few would
-            # double the cost of every page of a walk.
-            if walk.slice.rows and len(walk.slice.rows) + walk.passed >= limit:
-                break
-            # A page of ties that were all seen moves nothing; stopping there would stop for ever.
-            moved = walk.slice.frontier != plan.position
-            if plan.scans and read >= pages_max and moved:
-                break
-    return walk.slice
+    size, left = _page_size(plan, limit), pages_max
+    for begin, params in plan.lists:
+        if begin is not None:
+            walk.leave_tie(begin)
+            if walk.is_full(limit) or left <= 0:
+                return walk.slice
+        async with aclosing(pages_of(params, size)) as pages:
+            async for page in pages:
+                before = len(walk.slice.rows)
+                if not all(walk.take(reading) for reading in page.readings):
+                    return walk.whole()
+                left -= plan.scans or len(walk.slice.rows) == before
+                if page.last:
+                    break
+                if walk.is_full(limit):
+                    return walk.slice
+                if left <= 0:
+                    return walk.stopped()
+    return walk.whole()
+
+
+def _page_size(plan: Plan, limit: int) -> int:
+    size = limit
+    if plan.position is not None:
+        # The walk's place itself comes again, since its bound is inclusive; and with it what could
+        # not be read behind it.
+        size += 1 + abs(plan.position.after)
+    return max(size, _SCAN_PAGE_MIN) if plan.scans else size
 
 
 async def read_batch(
@@ -197,8 +244,7 @@ async def read_batch(
         if walk and plan and filters:
             async for reading in _readings(pages_of, plan.params + ids, limit=len(ids)):
                 walk.take(reading)
-    everything = walk.slice if walk else Slice()
-    everything.frontier = None
+    everything = walk.whole() if walk else Slice()
     everything.found = found
     return everything
 
