@@ -20,13 +20,12 @@ import asyncio
 import random
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from urllib.parse import urlsplit
 
 import httpx
-import structlog
 from fastapi import FastAPI
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -55,20 +54,9 @@ from app.cache.answers import Clocks
 from app.cache.cache import Cache
 from app.domain.cursor import CursorCodec
 from app.domain.filters import KnownTenants
+from app.listening import listener
 from app.platform.client import PlatformClient
-from app.platform.events import (
-    BreakerMoved,
-    CallEvent,
-    ChangeEvent,
-    Event,
-    GateClosed,
-    RetryForgone,
-    RetryScheduled,
-    TokenRefreshed,
-    TurnRefused,
-    TurnTaken,
-    UpstreamCalled,
-)
+from app.platform.events import Event
 from app.platform.fair import Share
 from app.platform.issuer import IssuerDocuments
 from app.platform.stack import Bounds
@@ -83,11 +71,8 @@ from app.service.items import ItemService
 from app.service.nouns import ACTIVITIES
 from app.service.scope import ANYBODY
 from app.service.tasks import TaskService
-from app.settings import Settings, UpstreamSettings
-from app.telemetry import calls
+from app.settings import CacheSettings, Settings, UpstreamSettings
 from app.telemetry.metrics import Metrics
-
-_log = structlog.get_logger()
 
 Clock = Callable[[], float]
 SYSTEM_CLOCK: Clock = time.time  # noqa: TID251  # here it is handed down from
@@ -114,17 +99,7 @@ def create_app(
     Raises:
         SettingsError: the consumers' file is wrong.
     """
-    cache = Cache[Answer](
-        max_bytes=settings.cache.max_bytes,
-        clocks=Clocks(
-            failure_ttl_s=settings.cache.ttl_error_s,
-            not_found_ttl_s=settings.cache.ttl_not_found_s,
-            stale_while_revalidate_s=settings.cache.stale_while_revalidate_s,
-            stale_if_error_s=settings.cache.stale_if_error_s,
-        ),
-        monotonic=monotonic,
-        rand=rand,
-    )
+    cache = _cache(settings.cache, monotonic=monotonic, rand=rand)
     metrics = Metrics(version=__version__, monotonic=monotonic, cache_figures=cache.figures)
     platforms = create_platforms(
         settings,
@@ -133,32 +108,12 @@ def create_app(
         monotonic=monotonic,
         sleep=sleep,
         rand=rand,
-        listen=_listener(metrics),
+        listen=listener(metrics),
         whose=lambda: Share(ASKING.get()),
     )
     hosts = {alias: urlsplit(account.url).netloc for alias, account in settings.accounts.items()}
     book = AccountBook(hosts, sandbox=sandbox)
-    house = House(
-        accounts=tuple(sorted(settings.accounts)),
-        fanout=Fanout(
-            platforms,
-            book,
-            deadline_s=settings.upstream.answer_deadline_s,
-            clock=clock,
-            monotonic=monotonic,
-        ),
-        cache=cache,
-        cursors=CursorCodec(_cursor_key(settings)),
-        lifetimes=Lifetimes(
-            unfinished_s=settings.cache.ttl_unfinished_s,
-            finished_s=settings.cache.ttl_finished_s,
-            item_finished_s=settings.cache.ttl_item_finished_s,
-        ),
-        scan_pages_max=settings.upstream.scan_pages_max,
-        clock=clock,
-        monotonic=monotonic,
-        tenants=KnownTenants(),
-    )
+    house = _house(settings, platforms, book, cache, clock=clock, monotonic=monotonic)
     readiness = Readiness(
         degraded=lambda: book.degraded,
         overloaded=lambda: all(each.overloaded for each in platforms.values()) and bool(platforms),
@@ -203,7 +158,68 @@ def create_app(
     if settings.docs == "on":
         app.include_router(docs.router(app, sandbox=sandbox))
     problems.install(app)
-    # Starlette puts each middleware outside those added before it.
+    _wrap(app, settings, metrics, issuer, clock=clock, monotonic=monotonic)
+    return app
+
+
+def _cache(
+    settings: CacheSettings, *, monotonic: Clock, rand: Callable[[], float]
+) -> Cache[Answer]:
+    return Cache(
+        max_bytes=settings.max_bytes,
+        clocks=Clocks(
+            failure_ttl_s=settings.ttl_error_s,
+            not_found_ttl_s=settings.ttl_not_found_s,
+            stale_while_revalidate_s=settings.stale_while_revalidate_s,
+            stale_if_error_s=settings.stale_if_error_s,
+        ),
+        monotonic=monotonic,
+        rand=rand,
+    )
+
+
+def _house(
+    settings: Settings,
+    platforms: Mapping[str, PlatformClient],
+    book: AccountBook,
+    cache: Cache[Answer],
+    *,
+    clock: Clock,
+    monotonic: Clock,
+) -> House:
+    return House(
+        accounts=tuple(sorted(settings.accounts)),
+        fanout=Fanout(
+            platforms,
+            book,
+            deadline_s=settings.upstream.answer_deadline_s,
+            clock=clock,
+            monotonic=monotonic,
+        ),
+        cache=cache,
+        cursors=CursorCodec(_cursor_key(settings)),
+        lifetimes=Lifetimes(
+            unfinished_s=settings.cache.ttl_unfinished_s,
+            finished_s=settings.cache.ttl_finished_s,
+            item_finished_s=settings.cache.ttl_item_finished_s,
+        ),
+        scan_pages_max=settings.upstream.scan_pages_max,
+        clock=clock,
+        monotonic=monotonic,
+        tenants=KnownTenants(),
+    )
+
+
+def _wrap(
+    app: FastAPI,
+    settings: Settings,
+    metrics: Metrics,
+    issuer: IssuerDocuments,
+    *,
+    clock: Clock,
+    monotonic: Clock,
+) -> None:
+    """Put what wraps every request around the routes of `app`, the innermost first."""
     app.add_middleware(LeaveWithCaller)
     _ask_who(app, settings, metrics, issuer, clock=clock, monotonic=monotonic)
     app.add_middleware(BodyLimit)
@@ -218,7 +234,6 @@ def create_app(
     app.add_middleware(SecurityHeaders)
     if settings.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
-    return app
 
 
 def _ask_who(
@@ -319,69 +334,3 @@ def _cursor_key(settings: Settings) -> Callable[[], bytes]:
         return last
 
     return key
-
-
-def _listener(metrics: Metrics) -> Callable[[Event], None]:
-    """Return what turns the platform side's facts into figures and log lines."""
-
-    def listen(event: Event) -> None:
-        if isinstance(event, ChangeEvent):
-            _hear_change(event, metrics)
-        else:
-            _hear_call(event, metrics)
-
-    return listen
-
-
-def _hear_call(event: CallEvent, metrics: Metrics) -> None:
-    """Count what happens with every call; only what stands out has a line."""
-    match event:
-        case UpstreamCalled():
-            calls.note()
-            metrics.upstream_called(
-                account=event.account,
-                endpoint=event.endpoint,
-                outcome=event.outcome,
-                seconds=event.seconds,
-            )
-        case RetryScheduled():
-            metrics.retry_scheduled(account=event.account, endpoint=event.endpoint)
-            _log.warning(
-                "retry_scheduled",
-                account=event.account,
-                endpoint=event.endpoint,
-                attempt=event.attempt,
-                outcome=event.outcome,
-                wait_s=round(event.wait_s, 3),
-            )
-        case RetryForgone():
-            metrics.retry_forgone(account=event.account, endpoint=event.endpoint)
-        case TurnTaken():
-            metrics.turn_taken(account=event.account, waited_s=event.waited_s)
-        case TurnRefused():
-            metrics.turn_refused(account=event.account, reason=event.reason)
-        case _:  # mypy knows that ItemsRead is what is left
-            metrics.items_read(
-                account=event.account,
-                count=event.count,
-                dropped=event.dropped,
-                anomalies=event.anomalies,
-            )
-
-
-def _hear_change(event: ChangeEvent, metrics: Metrics) -> None:
-    """Count and log changes of state."""
-    match event:
-        case GateClosed():
-            metrics.gate_closed(account=event.account)
-            _log.warning("gate_closed", account=event.account, seconds=round(event.seconds, 3))
-        case BreakerMoved():
-            facts = {"account": event.account, "part": event.part, "state": event.state}
-            metrics.breaker_moved(**facts)
-            _log.warning("breaker_moved", **facts)
-        case TokenRefreshed():
-            metrics.token_refreshed(account=event.account, lifetime_s=event.lifetime_s)
-            _log.info("token_refreshed", account=event.account, generation=event.generation)
-        case _:  # mypy knows that TokenRefreshFailed is what is left
-            metrics.token_refresh_failed(account=event.account)
-            _log.warning("token_refresh_failed", account=event.account, reason=event.reason)
