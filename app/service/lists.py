@@ -11,7 +11,7 @@ from app.domain.query import Age, Position, TaskQuery
 from app.service.encode import AccountMeta, Answer, ListMeta, PageInfo, encode, time_text
 from app.service.fanout import Outcome
 from app.service.nouns import Noun
-from app.service.reading import Slice
+from app.service.walk import Slice
 
 _MAY_LACK = {"started_at", "completed_at"}
 

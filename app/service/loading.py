@@ -22,7 +22,8 @@ from app.service.lists import Content, ListPage
 from app.service.merge import merge
 from app.service.nouns import Noun
 from app.service.questions import OneItem
-from app.service.reading import Platform, Slice, read_batch, read_slice
+from app.service.reading import Platform, read_batch, read_slice
+from app.service.walk import Slice
 
 Arrange: TypeAlias = Callable[[Sequence[Any]], Sequence[Any]]
 
