@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from app.domain.columns import TIMES
-from app.domain.filters import Keep, Tenants, local_filters, sight
+from app.domain.filters import Keep, Tenants, local_filters, sight, unknown_tenants
 from app.domain.moments import resolve
 from app.domain.pushing import push
 from app.domain.query import ActivityQuery, Position, TaskQuery
@@ -31,8 +31,9 @@ class Plan:
 
     In a tie another list follows that of `params`: `then` holds the place where it begins, and its
     params. `keep` filters what the platform can't; None when its answer is exact. `sees` says what
-    the asker may see of it, None for all. `after_ns` and `before_ns` bound the sort key (included,
-    excluded); the one in the walk's direction is also where reading ends.
+    the asker may see of it, None for all; it `learns` when both may let pass what they refused
+    before. `after_ns` and `before_ns` bound the sort key (included, excluded); the one in the
+    walk's direction is also where reading ends.
     """
 
     params: Params
@@ -44,6 +45,7 @@ class Plan:
     position: Position | None
     sees: Keep | None = None
     then: tuple[Position, Params] | None = None
+    learns: bool = False
 
     @property
     def lists(self) -> tuple[tuple[Position | None, Params], ...]:
@@ -131,6 +133,7 @@ def make_plan(
         query.position,
         sight(query.within, tenants),
         then,
+        bool(unknown_tenants(query, account, tenants)),
     )
 
 

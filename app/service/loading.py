@@ -1,12 +1,12 @@
 """Questions → answers: the accounts are asked, and what they gave is merged, dressed, encoded."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, TypeAlias
 
 from app.cache.answers import Loaded
-from app.domain.filters import Keep, sight
+from app.domain.filters import Keep, sight, unknown_tenants
 from app.domain.ids import Ref
 from app.domain.plan import Plan, make_plan
 from app.domain.projection import projection
@@ -79,7 +79,7 @@ class Loader:
             next=merged.next,
             missing=batch.missing(slices, unread) if query.ids else None,
             scanned_counts=any(plan is not None and plan.scans for plan in plans.values()),
-            notes=dressed.notes,
+            notes=self._unknown(query, slices) + dressed.notes,
             denied=self._denies(query),
         )
         answer = page.filled(content, outcomes)
@@ -133,6 +133,16 @@ class Loader:
             )
         return await read_slice(
             pages_of, account, plan, limit=query.limit, pages_max=self._house.scan_pages_max
+        )
+
+    def _unknown(self, query: TaskQuery, accounts: Iterable[str]) -> tuple[str, ...]:
+        """Return a remark for each UUID whose subtree none of `accounts` can tell."""
+        tenants = self._house.tenants
+        told = [frozenset(unknown_tenants(query, each, tenants)) for each in accounts]
+        return tuple(
+            f"Nothing told yet which number the tenant {uuid} has, so {self._noun.many} of those "
+            "below it may be missing; its own are here. Its number finds all."
+            for uuid in sorted(frozenset.intersection(*told))
         )
 
     def _denies(self, query: TaskQuery) -> bool:

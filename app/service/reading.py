@@ -5,7 +5,7 @@ from contextlib import aclosing
 from typing import Any, Protocol, TypeAlias
 
 from app.domain.activity import Activity
-from app.domain.filters import Keep
+from app.domain.filters import Keep, visible
 from app.domain.plan import Params, Plan
 from app.domain.reading import Page, Reading
 from app.domain.task import Task
@@ -50,7 +50,7 @@ async def read_slice(
         if begin is not None:
             walk.leave_tie(begin)
             if walk.is_full(limit) or left <= 0:
-                return walk.slice
+                return walk.so_far()
         async with aclosing(pages_of(params, size)) as pages:
             async for page in pages:
                 before = len(walk.slice.rows)
@@ -60,7 +60,7 @@ async def read_slice(
                 if page.last:
                     break
                 if walk.is_full(limit):
-                    return walk.slice
+                    return walk.so_far()
                 if left <= 0:
                     return walk.stopped()
     return walk.whole()
@@ -98,15 +98,14 @@ async def read_batch(
     for ids in wanted:
         async for reading in _readings(pages_of, ids):
             _check(reading, ids)
-            if sees is None or sees(reading):
-                found.append(reading)
+            found.append(reading)
             if walk and not filters:
                 walk.take(reading)
         if walk and plan and filters:
             async for reading in _readings(pages_of, plan.params + ids, limit=len(ids)):
                 walk.take(reading)
     everything = walk.whole() if walk else Slice()
-    everything.found = found
+    everything.found = visible(found, sees)
     return everything
 
 

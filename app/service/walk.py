@@ -1,5 +1,6 @@
 """One account's part of a walk: what is read, placed in order, and how far it is complete."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +25,7 @@ class Slice:
     frontier: Position | None = None
     scanned: int = 0
     keyless: int = 0
-    found: list[Reading[Any]] = field(default_factory=list)
+    found: Sequence[Reading[Any]] = ()
 
 
 class Walk:
@@ -49,12 +50,13 @@ class Walk:
         elif resumed_at and resumed_at.account == account and resumed_at.key_ns != start.key_ns:
             self._head = []
         self._seen: set[int] = set()
+        self._left_out: list[tuple[Position, Reading[Any]]] = []
         self.passed = 0
         self.slice = Slice(frontier=plan.position)
 
     def take(self, reading: Reading[Any]) -> bool:
         """Add `reading` if it belongs here; return False when the window's end was passed."""
-        visible = self._plan.sees is None or self._plan.sees(reading)
+        visible = self._sees(reading)
         self.slice.scanned += visible
         if reading.number is None:
             if visible:
@@ -92,11 +94,25 @@ class Walk:
         """
         return bool(self.slice.rows) and len(self.slice.rows) + self.passed >= limit
 
+    def so_far(self) -> Slice:
+        """Return what there is, up to the last place.
+
+        What came before an item told which number stands for a tenant's UUID is looked at again.
+        """
+        rows = self.slice.rows
+        # What is found may tell more.
+        while found := [
+            row for row in self._left_out if self._is_wanted(row[1], visible=self._sees(row[1]))
+        ]:
+            rows += found
+            rows.sort(key=lambda row: row[0], reverse=self._plan.descending)
+        return self.slice
+
     def whole(self) -> Slice:
         """Return what there is, to the end."""
         self.settle()
         self.slice.frontier = None
-        return self.slice
+        return self.so_far()
 
     def stopped(self) -> Slice:
         """Return what there is so far; the rest is for another answer, which needs its place.
@@ -116,7 +132,10 @@ class Walk:
                 "More items in a row could not be read than one answer may pass.",
                 account=self._account,
             )
-        return self.slice
+        return self.so_far()
+
+    def _sees(self, reading: Reading[Any]) -> bool:
+        return self._plan.sees is None or self._plan.sees(reading)
 
     def _take_unreadable(self, reading: Reading[Any]) -> None:
         if self._head is not None:
@@ -132,13 +151,16 @@ class Walk:
         if self._plan.ended(place):
             return False
         self.slice.frontier = place
-        if visible and self._wanted(reading):
+        if self._is_wanted(reading, visible=visible):
             self.slice.rows.append((place, reading))
+        elif self._plan.learns:
+            self._left_out.append((place, reading))
         return True
 
-    def _wanted(self, reading: Reading[Any]) -> bool:
-        if reading.number is None:
-            return True
+    def _is_wanted(self, reading: Reading[Any], *, visible: bool) -> bool:
+        """Say whether `reading` belongs to the answer; the first time, since twins don't."""
+        if not visible or reading.number is None:
+            return visible
         keep = self._plan.keep
         # Pages are no snapshot (P§8): a task that moved between two of them comes twice.
         if reading.number in self._seen or not (keep is None or keep(reading)):
