@@ -117,8 +117,8 @@ def local(items: str) -> tuple[Parameter, ...]:
             "tenant",
             f"{items.capitalize()} of a tenant and those below it, by its numeric id or its UUID. "
             "The platform tells which number a UUID stands for only in items: the tenant's own "
-            "match at once, those below it as soon as one of its own was seen; `meta.notes` says so "
-            "until then.",
+            "match at once, those below it as soon as one of its own was seen; until then "
+            "`meta.notes` says so.",
             "1496262",
             values.tenant,
             _matching(f"{_NUMBER}|{_UUID}"),

@@ -108,8 +108,10 @@ class TaskQuery(
     """One question about tasks. Equal questions are equal values, however they were spelt.
 
     `accounts`, `ids`, `statuses` and the values in `filters` are sorted and without duplicates;
-    empty `accounts` means all, `statuses` None means any. `filters` are by our parameter name;
-    `~` before a name means contains. `anchor_ns` is the now that ages are counted from in a walk,
+    empty `accounts` means all, `statuses` None means any. Where `status` and `status_group` were
+    given and differ, `status_parts` are what each asks for, and `statuses` what both do. `filters`
+    are by our parameter name; `~` before a name means contains. `anchor_ns` is the now that ages
+    are counted from in a walk,
     `position` what the walk has passed, `in_tie` says that so much has the same sort key that only
     ids lead on, and `missed` are the accounts that failed on a page before; all four are empty on
     its first page. `within` are the tenants whose subtrees the asker may see,
@@ -119,6 +121,7 @@ class TaskQuery(
     accounts: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
     statuses: tuple[str, ...] | None = None
+    status_parts: tuple[tuple[str, ...] | None, tuple[str, ...] | None] | None = None
     filters: tuple[tuple[FilterName, tuple[str, ...]], ...] = ()
     tenant_exact: bool = False
     roots_only: bool = False
@@ -165,6 +168,8 @@ _FINISHED = frozenset(status.status for status in FINISHED.values())
 
 def _asked(query: TaskQuery, name: str) -> object:
     """Return what a query asks by a parameter."""
+    if name in _STATUS_PARTS and query.status_parts is not None:
+        return query.status_parts[_STATUS_PARTS[name]]
     if name in _ATTRIBUTES:
         return attrgetter(*_ATTRIBUTES[name])(query)
     stem, _, bound = name.rpartition("_")
@@ -174,6 +179,7 @@ def _asked(query: TaskQuery, name: str) -> object:
     return query.values(cast("FilterName", name))
 
 
+_STATUS_PARTS = {"status": 0, "status_group": 1}
 _ATTRIBUTES = {
     "account": ("accounts",),
     "id": ("ids",),
