@@ -64,7 +64,7 @@ class ListPage:
         body = self._noun.envelope(tuple(content.items), page, meta)
         return encode(
             body,
-            next_path=page.next,
+            link=page.next and f'<{page.next}>; rel="next"',
             failed=tuple(sorted(failed)),
             within=self._query.within,
             denied=content.denied,

@@ -110,7 +110,10 @@ class Loader:
         dressed = await self._dress([reading], question.shape, within=question.within, until=until)
         for error in dressed.failures.values():
             raise error
-        answer = encode(dressed.items[0], within=question.within)
+        link = f'<{noun.path}/{reading.item.id}/activities>; rel="related"'
+        answer = encode(
+            dressed.items[0], link=link if dressed.notes else None, within=question.within
+        )
         ttl_s = lifetimes.item_finished_s
         if not reading.item.is_finished:
             ttl_s = min(_ITEM_UNFINISHED_TTL_S, lifetimes.unfinished_s)
