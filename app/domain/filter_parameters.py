@@ -7,6 +7,7 @@ from app.domain.catalogue import CATEGORIES
 from app.domain.parameter import Parameter, enum, many, text, word
 from app.domain.status import CANCELING, GROUPS, STATUSES
 
+_NEWER = "or a newer word: one that the platform refuses is 400 `invalid-value`"
 _STATES = "enqueued, assigned, started, paused, completed"
 _RESULTS = "ok, error, warning, cancelled, abandoned, timedout"
 # Numbers are told a little narrower than they are read, so that none is beyond the greatest.
@@ -37,13 +38,13 @@ def pushed(one: str) -> tuple[Parameter, ...]:
     return (
         many(
             "state",
-            f"The platform's own state: {_STATES}, or a newer word.",
+            f"The platform's own state: {_STATES}, {_NEWER}.",
             "started",
             values.folded,
         ),
         many(
             "result",
-            f"The platform's own result code: {_RESULTS}, or a newer word.",
+            f"The platform's own result code: {_RESULTS}, {_NEWER}.",
             "error",
             values.folded,
         ),
@@ -87,8 +88,7 @@ def pushed(one: str) -> tuple[Parameter, ...]:
         many("queue", "The queue it waits in, as the platform spells it.", "legacySync"),
         many(
             "priority",
-            "low, below_normal, normal, above_normal, high, or a newer word; the platform's "
-            "spelling (belowNormal) is understood.",
+            f"low, below_normal, normal, above_normal, high (belowNormal is understood), {_NEWER}.",
             "below_normal",
             values.priority,
         ),

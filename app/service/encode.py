@@ -102,7 +102,8 @@ class Body:
 class Answer(Body):
     """A body with what is said beside it; `codings` holds what was made of it so far, by coding.
 
-    `link` is the header of that name (RFC 8288): where it goes on. `failed` are the accounts whose items are not in it; one that is `denied` is nobody's to read.
+    `link` is the header of that name (RFC 8288). `failed` are the accounts whose items are not in
+    it; one that is `denied` is nobody's to read.
     """
 
     link: str | None = None
