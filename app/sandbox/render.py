@@ -144,7 +144,8 @@ def context(story: Story, rng: Random) -> dict[str, Any] | None:
             **{f"Backup{key}": value for key, value in plan.items()},
             "CommandID": story.kind.type, "HasChildren": True,
             "IsProcessRoot": story.draw % _CHILD_EVERY > 0, "MachineName": resource["name"],
-            "ProcessID": story.draw % 5000, "Specific": "Business", "isLegacy": True, "runMode": run_mode, "title": title,
+            "ProcessID": story.draw % 5000, "Specific": "Business", "isLegacy": True,
+            "runMode": run_mode, "title": title,
         }  # fmt: skip
     if story.kind.style == "cloud":
         return {
