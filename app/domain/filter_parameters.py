@@ -35,6 +35,10 @@ def statuses(one: str) -> tuple[Parameter, ...]:
 
 def pushed(one: str) -> tuple[Parameter, ...]:
     """Return the filters that the platform has too."""
+    return (*_words(), *_plans(one), *_resources(), *_circumstances())
+
+
+def _words() -> tuple[Parameter, ...]:
     return (
         many(
             "state",
@@ -48,6 +52,11 @@ def pushed(one: str) -> tuple[Parameter, ...]:
             "error",
             values.folded,
         ),
+    )
+
+
+def _plans(one: str) -> tuple[Parameter, ...]:
+    return (
         many(
             "type",
             "The platform's type of work: a GUID or a name, as the platform spells it.",
@@ -66,6 +75,11 @@ def pushed(one: str) -> tuple[Parameter, ...]:
             "~Nightly",
             values.text_or_part,
         ),
+    )
+
+
+def _resources() -> tuple[Parameter, ...]:
+    return (
         many(
             "resource",
             "Id of what is worked on, as sent, in lower or in upper case.",
@@ -79,6 +93,11 @@ def pushed(one: str) -> tuple[Parameter, ...]:
             values.text_or_part,
         ),
         many("resource_type", "Kind of resource, as the platform spells it.", "machine"),
+    )
+
+
+def _circumstances() -> tuple[Parameter, ...]:
+    return (
         many(
             "started_by",
             f"The user who caused it, as written. {_PART}",

@@ -111,11 +111,10 @@ class TaskQuery(
     empty `accounts` means all, `statuses` None means any. Where `status` and `status_group` were
     given and differ, `status_parts` are what each asks for, and `statuses` what both do. `filters`
     are by our parameter name; `~` before a name means contains. `anchor_ns` is the now that ages
-    are counted from in a walk,
-    `position` what the walk has passed, `in_tie` says that so much has the same sort key that only
-    ids lead on, and `missed` are the accounts that failed on a page before; all four are empty on
-    its first page. `within` are the tenants whose subtrees the asker may see,
-    None for all: it shapes the answer, so it is part of the question, but of no cursor.
+    are counted from in a walk, `position` what the walk has passed, `in_tie` says that so much has
+    the same sort key that only ids lead on, and `missed` are the accounts that failed on a page
+    before; all four are empty on its first page. `within` are the tenants whose subtrees the asker
+    may see, None for all: it shapes the answer, so it is part of the question, but of no cursor.
     """
 
     accounts: tuple[str, ...] = ()

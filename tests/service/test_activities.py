@@ -189,7 +189,11 @@ async def test_twins(client: httpx.AsyncClient, upstream: FakeUpstream) -> None:
     assert steps_of(body) == {"eu2.12": ["eu2.1", "eu2.2"]}
 
 
-ODD = {"no task": {"taskId": None}, "odd task": {"taskId": "x"}, "unreadable": {"id": 2.5}}
+ODD = {
+    "no task": {"taskId": None},
+    "odd task": {"taskId": "x"},
+    "unreadable": {"id": 2.5, "idString": "?"},
+}
 
 
 @pytest.mark.parametrize(
