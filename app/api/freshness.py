@@ -86,7 +86,7 @@ class Renderer:
         headers["ETag"] = body.etag
         if answer.link is not None:
             headers["Link"] = answer.link
-        if _is_known(sent.get(b"if-none-match", ""), body.etag):
+        if is_known(sent.get(b"if-none-match", ""), body.etag):
             # It describes a body that does not come (RFC 9110 section 15.4.5).
             headers.pop("Content-Encoding", None)
             return Response(status_code=304, headers=headers)
@@ -131,6 +131,6 @@ def _key(found: Delivery, scope: Scope) -> str:
     return f'; key="{key_text(found.key)}"'
 
 
-def _is_known(if_none_match: str, etag: str) -> bool:
+def is_known(if_none_match: str, etag: str) -> bool:
     """Say whether the caller holds this very answer, RFC 9110 section 13.1.2 (weak comparison)."""
     return if_none_match.strip() == "*" or etag in _ETAG.findall(if_none_match)
