@@ -116,9 +116,7 @@ def make_plan(
         params += _bound(names[field], ("ge", after), ("lt", before))
         if after is not None and before is not None:
             keeps.append(_before(field, before))
-    direction = "desc" if query.descending else "asc"
-    # Ties go by id, in the same direction: a total order (P§6).
-    params += [("order", f"{direction}({names[query.sort]})"), ("order", f"{direction}(id)")]
+    params += _order(names[query.sort], descending=query.descending)
     bound, rest = _sort_bounds(query, names[query.sort], after_ns, before_ns)
     then = None
     if rest is not None:
@@ -135,6 +133,12 @@ def make_plan(
         then,
         bool(unknown_tenants(query, account, tenants)),
     )
+
+
+def _order(name: str, *, descending: bool) -> Params:
+    """Return the order by a field; ties go by id, in the same direction: a total order (P§6)."""
+    direction = "desc" if descending else "asc"
+    return ("order", f"{direction}({name})"), ("order", f"{direction}(id)")
 
 
 def _bounds(

@@ -77,20 +77,9 @@ class Loader:
         until = house.fanout.deadline()
         outcomes = await house.fanout.ask(asked, read, until=until)
         refuse_failures(outcomes)
-        slices = {each.account: each.value for each in outcomes if each.value is not None}
-        merged = merge(slices.values(), descending=query.descending, limit=query.limit)
-        dressed = await self._dress(
-            merged.readings, query.shape, arrange, within=query.within, until=until
-        )
-        unread = [each.account for each in outcomes if each.account not in slices]
-        outcomes = [_with_error(each, dressed.failures) for each in outcomes]
-        content = Content(
-            items=dressed.items,
-            next=merged.next,
-            missing=batch.missing(slices, unread) if query.ids else None,
-            scanned_counts=any(plan is not None and plan.scans for plan in plans.values()),
-            notes=self._unknown(query, slices) + dressed.notes,
-            denied=self._denies(query),
+        scans = any(plan is not None and plan.scans for plan in plans.values())
+        content, outcomes = await self._content(
+            query, outcomes, batch, arrange, scans=scans, until=until
         )
         answer = page.filled(content, outcomes)
         whole = all(each.error is None for each in outcomes)
@@ -133,6 +122,34 @@ class Loader:
 
     def _sight(self, within: tuple[str, ...] | None) -> Keep | None:
         return sight(within, self._house.tenants)
+
+    async def _content(
+        self,
+        query: TaskQuery,
+        outcomes: list[Outcome[Slice]],
+        batch: Batch,
+        arrange: Arrange | None,
+        *,
+        scans: bool,
+        until: float,
+    ) -> tuple[Content, list[Outcome[Slice]]]:
+        """Return what the page shows, and how each account fared in the end."""
+        slices = {each.account: each.value for each in outcomes if each.value is not None}
+        merged = merge(slices.values(), descending=query.descending, limit=query.limit)
+        dressed = await self._dress(
+            merged.readings, query.shape, arrange, within=query.within, until=until
+        )
+        unread = [each.account for each in outcomes if each.account not in slices]
+        outcomes = [_with_error(each, dressed.failures) for each in outcomes]
+        content = Content(
+            items=dressed.items,
+            next=merged.next,
+            missing=batch.missing(slices, unread) if query.ids else None,
+            scanned_counts=scans,
+            notes=self._unknown(query, slices) + dressed.notes,
+            denied=self._denies(query),
+        )
+        return content, outcomes
 
     async def _read(
         self, platform: Platform, account: str, query: TaskQuery, plan: Plan | None, batch: Batch
