@@ -2,16 +2,13 @@
 
 from dataclasses import dataclass
 
+from app.domain.bounds import Params, bound_by, ends_before, order_by, sort_bounds, windows
 from app.domain.columns import TIMES
 from app.domain.filters import Keep, Tenants, local_filters, sight, unknown_tenants
-from app.domain.moments import resolve
 from app.domain.pushing import push
 from app.domain.query import ActivityQuery, Position, TaskQuery
 from app.domain.reading import InstantField, Item, Reading
 from app.domain.status import CANCELING, COMPLETED, FINISHED, UNFINISHED
-from app.domain.times import rfc3339
-
-Params = tuple[tuple[str, str], ...]
 
 _CODES = {status.status: code for code, status in FINISHED.items()}
 _STATES = {
@@ -21,8 +18,6 @@ _STATES = {
     },
     CANCELING.status: frozenset(UNFINISHED),
 }
-_ALWAYS_THERE = {"created_at", "updated_at"}  # required in lists (P§10.1)
-_EPOCH = "gt(1970-01-01T00:00:00Z)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +100,7 @@ def make_plan(
     if not all(conditions.values()):
         return None
     params = [(name, value) for name in sorted(conditions) for value in sorted(conditions[name])]
-    bounds = _bounds(query, now_ns, step_s)
+    bounds = windows(query, now_ns, step_s)
     if bounds is None:
         return None
     names = TIMES[type(query)]
@@ -113,11 +108,11 @@ def make_plan(
     begun = len(params)
     for field, (after, before) in sorted(bounds.items()):
         # One bound a field is all the platform takes (P§5.3); the other is cut here.
-        params += _bound(names[field], ("ge", after), ("lt", before))
+        params += bound_by(names[field], ("ge", after), ("lt", before))
         if after is not None and before is not None:
-            keeps.append(_before(field, before))
-    params += _order(names[query.sort], descending=query.descending)
-    bound, rest = _sort_bounds(query, names[query.sort], after_ns, before_ns)
+            keeps.append(ends_before(field, before))
+    params += order_by(names[query.sort], descending=query.descending)
+    bound, rest = sort_bounds(query, names[query.sort], after_ns, before_ns)
     then = None
     if rest is not None:
         then = rest[0], (*params[:begun], *rest[1], *params[begun:])
@@ -133,26 +128,6 @@ def make_plan(
         then,
         bool(unknown_tenants(query, account, tenants)),
     )
-
-
-def _order(name: str, *, descending: bool) -> Params:
-    """Return the order by a field; ties go by id, in the same direction: a total order (P§6)."""
-    direction = "desc" if descending else "asc"
-    return ("order", f"{direction}({name})"), ("order", f"{direction}(id)")
-
-
-def _bounds(
-    query: TaskQuery, now_ns: int, step_s: float
-) -> dict[InstantField, tuple[int | None, int | None]] | None:
-    """Return the bounds of each window in nanoseconds, None when one of them is empty by now."""
-    bounds = {}
-    for field, window in query.windows:
-        after = resolve(window.after, now_ns, step_s)
-        before = resolve(window.before, now_ns, step_s)
-        if after is not None and before is not None and after >= before:
-            return None
-        bounds[field] = (after, before)
-    return bounds
 
 
 def _push_statuses(
@@ -183,58 +158,6 @@ def _push_statuses(
 
 def _narrow(conditions: dict[str, frozenset[str]], name: str, allowed: frozenset[str]) -> None:
     conditions[name] = conditions[name] & allowed if name in conditions else allowed
-
-
-def _sort_bounds(
-    query: TaskQuery, name: str, after_ns: int | None, before_ns: int | None
-) -> tuple[Params, tuple[Position, Params] | None]:
-    """Return the one bound that the sort field may carry (P§5.3), and that of a second list.
-
-    The walk's place is sent as an inclusive bound and cut here, for ties. In a tie it is an id
-    (P§5.1), and the rest of the walk another list. A batch is small and read whole on every page,
-    so that its missing ids are always known.
-    """
-    place = None if query.ids else query.position
-    near_ns, far_ns = (before_ns, after_ns) if query.descending else (after_ns, before_ns)
-    near, up_to, past = ("lt", "le", "lt") if query.descending else ("ge", "ge", "gt")
-    far = "ge" if query.descending else "lt"
-    # The places of what can't be read at the head of a list lie before its window.
-    outside = (
-        place is not None
-        and near_ns is not None
-        and place.key_ns != near_ns
-        and ((place.key_ns > near_ns) is query.descending)
-    )
-    if place is not None and not outside:
-        beyond = _bound(name, (past, place.key_ns))
-        if place.ends_tie:
-            return beyond, None
-        if query.in_tie:
-            tie = ((name, rfc3339(place.key_ns)), ("id", f"{up_to}({place.number})"))
-            end = Position.tie_end(place.key_ns, descending=query.descending)
-            return tie, (end, beyond)
-        return _bound(name, (up_to, place.key_ns)), None
-    bound = _bound(name, (near, near_ns), (far, far_ns))
-    if bound or query.sort in _ALWAYS_THERE or query.ids:
-        return bound, None
-    # Where absent times sort is unknown (P§6); a bound leaves them out.
-    return ((name, _EPOCH),), None
-
-
-def _bound(name: str, *bounds: tuple[str, int | None]) -> Params:
-    """Return the first of `bounds` that there is, as the platform's filter."""
-    for operator, ns in bounds:
-        if ns is not None:
-            return ((name, f"{operator}({rfc3339(ns)})"),)
-    return ()
-
-
-def _before(field: InstantField, bound_ns: int) -> Keep:
-    def keep(reading: Reading[Item]) -> bool:
-        at_ns = reading.at_ns(field)
-        return at_ns is not None and at_ns < bound_ns
-
-    return keep
 
 
 def _all(keeps: list[Keep]) -> Keep | None:

@@ -6,7 +6,7 @@ from app.domain.query import FilterName, TaskQuery
 from app.domain.spelling import Vocabulary
 from app.domain.status import COMPLETED, FINISHED, UNFINISHED
 from app.domain.values import PRIORITIES
-from app.errors import ParameterFault
+from app.errors import InvalidValueError, ParameterFault, ServiceError, UpstreamFailedError
 
 # By the platform's spelling, with ours (P§4.1).
 _KNOWN: Mapping[FilterName, Mapping[str, str]] = {
@@ -15,8 +15,20 @@ _KNOWN: Mapping[FilterName, Mapping[str, str]] = {
     "priority": {theirs: ours for ours, theirs in PRIORITIES.items()},
 }
 
+_BAD_REQUEST = 400
 
-def strangers(query: TaskQuery) -> list[ParameterFault]:
+
+def blamed(error: UpstreamFailedError, query: TaskQuery) -> ServiceError:
+    """Return the failure of who made it: a word that nobody here knows is the caller's."""
+    faults = _strangers(query)
+    bad_request = error.upstream is not None and error.upstream.status == _BAD_REQUEST
+    if not (error.refused and bad_request and faults):
+        return error
+    told = "; ".join(f"{fault.parameter}: {fault.detail}" for fault in faults)
+    return InvalidValueError(f"{told}, so {error.account} refused the question.", faults=faults)
+
+
+def _strangers(query: TaskQuery) -> list[ParameterFault]:
     """Return each word of `query` that only a newer platform may know, as the mistake it may be."""
     return [
         ParameterFault(

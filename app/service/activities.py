@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from app.domain.activity import Activity
+from app.domain.bounds import Params
 from app.domain.filters import Keep, visible
-from app.domain.plan import Params
 from app.domain.reading import Reading
 from app.domain.task import Task
 from app.errors import ServiceError

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from app.domain.bounds import Params
 from app.domain.ids import Ref, read_ref
-from app.domain.plan import Params
 from app.domain.reading import Item
 from app.service.nouns import Noun
 from app.service.walk import Slice

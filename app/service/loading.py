@@ -12,9 +12,8 @@ from app.domain.plan import Plan, make_plan
 from app.domain.projection import projection
 from app.domain.query import Shape, TaskQuery
 from app.domain.reading import Reading
-from app.domain.strangers import strangers
+from app.domain.strangers import blamed
 from app.errors import (
-    InvalidValueError,
     ServiceError,
     UpstreamFailedError,
     UpstreamInvalidResponseError,
@@ -35,7 +34,6 @@ Arrange: TypeAlias = Callable[[Sequence[Any]], Sequence[Any]]
 
 _PARTIAL_TTL_S = 4.5  # at most 5 s with the cache's spread
 _ITEM_UNFINISHED_TTL_S = 5
-_BAD_REQUEST = 400
 
 
 class Loader:
@@ -72,7 +70,7 @@ class Loader:
             try:
                 return await self._read(platform, account, query, plans[account], batch)
             except UpstreamFailedError as exc:
-                raise _blamed(exc, query) from exc
+                raise blamed(exc, query) from exc
 
         until = house.fanout.deadline()
         outcomes = await house.fanout.ask(asked, read, until=until)
@@ -235,16 +233,6 @@ def _checked(reading: Reading[Any], ref: Ref) -> Reading[Any]:
             account=reading.item.account,
         )
     return reading
-
-
-def _blamed(error: UpstreamFailedError, query: TaskQuery) -> ServiceError:
-    """Return the failure of who made it: a word that nobody here knows is the caller's."""
-    faults = strangers(query)
-    bad_request = error.upstream is not None and error.upstream.status == _BAD_REQUEST
-    if not (error.refused and bad_request and faults):
-        return error
-    told = "; ".join(f"{fault.parameter}: {fault.detail}" for fault in faults)
-    return InvalidValueError(f"{told}, so {error.account} refused the question.", faults=faults)
 
 
 def _with_error(outcome: Outcome[Slice], failures: dict[str, ServiceError]) -> Outcome[Slice]:

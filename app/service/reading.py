@@ -5,8 +5,9 @@ from contextlib import aclosing
 from typing import Any, Protocol, TypeAlias
 
 from app.domain.activity import Activity
+from app.domain.bounds import Params
 from app.domain.filters import Keep, visible
-from app.domain.plan import Params, Plan
+from app.domain.plan import Plan
 from app.domain.reading import Page, Reading
 from app.domain.task import Task
 from app.errors import UpstreamInvalidResponseError

@@ -11,9 +11,9 @@ import pytest
 from app.cache.answers import Clocks
 from app.cache.cache import Cache
 from app.cache.freshness import Freshness
+from app.domain.bounds import Params
 from app.domain.cursor import CursorCodec
 from app.domain.filters import KnownTenants
-from app.domain.plan import Params
 from app.domain.query import TaskQuery
 from app.domain.reading import Page
 from app.domain.task import Task
