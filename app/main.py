@@ -67,7 +67,8 @@ from app.service.asking import ASKING
 from app.service.codings import Codings
 from app.service.encode import Answer
 from app.service.fanout import Fanout
-from app.service.items import House, ItemService, Lifetimes
+from app.service.house import House, Lifetimes
+from app.service.items import ItemService
 from app.service.nouns import ACTIVITIES
 from app.service.scope import ANYBODY
 from app.service.tasks import TaskService

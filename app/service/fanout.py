@@ -153,8 +153,12 @@ def refuse_failures(outcomes: Sequence[Outcome[T]]) -> None:
     """Let a partial answer pass, and an empty one never.
 
     Raises:
+        RequestError: an account says that the question is wrong.
         ServiceError: every account failed.
     """
+    for outcome in outcomes:
+        if isinstance(outcome.error, RequestError):
+            raise outcome.error
     failure = first_failure(outcomes)
     if failure is not None and all(outcome.error is not None for outcome in outcomes):
         raise failure

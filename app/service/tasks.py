@@ -8,8 +8,10 @@ from app.domain.query import ActivityQuery, Shape
 from app.domain.tree import grow
 from app.service.activities import PAGE_SIZE
 from app.service.encode import USUAL, Delivery, Wanted
-from app.service.items import House, ItemService, OneItem
+from app.service.house import House
+from app.service.items import ItemService
 from app.service.nouns import ACTIVITIES, TASKS
+from app.service.questions import OneItem
 from app.service.scope import Caller
 
 
