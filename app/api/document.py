@@ -90,7 +90,9 @@ def answers(
     kept: bool = True,
 ) -> dict[int | str, dict[str, Any]]:
     """Describe what a route answers: `body`, or any of `failures`; `kept` means it has an ETag."""
-    headers = document_headers.of_answer(kept=kept, paged="page" in body.__struct_fields__)
+    # A page leads to the next, a task to the steps that it has no room for.
+    linked = not {"page", "activities"}.isdisjoint(body.__struct_fields__)
+    headers = document_headers.of_answer(kept=kept, linked=linked)
     found: dict[int | str, dict[str, Any]] = {
         200: {
             "description": description,

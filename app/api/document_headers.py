@@ -41,8 +41,8 @@ _TABLE: Final[Mapping[str, tuple[str, Mapping[str, Any], Any]]] = {
         '"5ee74a2174c0c0e8e3f1d0ac45a4dc9f-gzip"',
     ),
     "Link": (
-        'The next page, as `page.next` has it, with `rel="next"` (RFC 8288); none on the last.',
-        {"type": "string", "pattern": '^<[^<>]+>; rel="next"$', "maxLength": 8192},
+        'The next page, `rel="next"`, or all steps of a task that shows some, `rel="related"`.',
+        {"type": "string", "pattern": '^<[^<>]+>; rel="(?:next|related)"$', "maxLength": 8192},
         '</v1/tasks?cursor=AbC-1_2>; rel="next"',
     ),
     "RateLimit": (
@@ -103,12 +103,12 @@ def of_every_answer() -> Headers:
     return _references(_ALWAYS)
 
 
-def of_answer(*, kept: bool, paged: bool) -> Headers:
-    """Refer to the headers of an answer: `kept` ones have an ETag, `paged` ones a next page."""
+def of_answer(*, kept: bool, linked: bool) -> Headers:
+    """Refer to the headers of an answer: `kept` ones have an ETag, `linked` ones may go on."""
     names = [*_ALWAYS, *_LIMITS]
     if kept:
         names += ["ETag", *_FROM_CACHE]
-    if paged:
+    if linked:
         names.append("Link")
     return _references(names)
 

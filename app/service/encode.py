@@ -115,7 +115,7 @@ class Answer(Body):
     @property
     def size_bytes(self) -> int:
         """What keeping it costs, without its codings."""
-        return len(self.body) + len(self.next or "") + _OVERHEAD_BYTES
+        return len(self.body) + len(self.link or "") + _OVERHEAD_BYTES
 
 
 Delivery: TypeAlias = Found[Answer]

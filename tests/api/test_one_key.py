@@ -17,7 +17,8 @@ from app.domain.parsing import parse
 from app.service.accounts import AccountBook
 from app.service.encode import key_text
 from app.service.fanout import Fanout
-from app.service.items import House, ItemService, Lifetimes
+from app.service.house import House, Lifetimes
+from app.service.items import ItemService
 from app.service.nouns import ACTIVITIES, TASKS, Noun
 from app.service.scope import Caller, Consumer, Scope
 from tests.domain.test_parsing import MANY, SPELLINGS
@@ -66,7 +67,7 @@ class _Caught(Exception):  # noqa: N818  # no error
 class _Catching:
     """In the place of a cache: tells the key, and brings no answer."""
 
-    async def get(self, key: Hashable, *_: object) -> NoReturn:
+    async def get(self, key: Hashable, *_: object, **__: object) -> NoReturn:
         raise _Caught(key)
 
 

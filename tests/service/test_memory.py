@@ -13,7 +13,7 @@ from app.service.codings import CODINGS, Codings
 from app.service.encode import Answer, encode
 
 MANY = 24
-NEXT_PATH = "/v1/tasks?cursor={:0250}"
+LINK = '</v1/tasks?cursor={:0250}>; rel="next"'
 
 
 class Keeper:
@@ -34,7 +34,7 @@ class Keeper:
 
         async def load() -> Loaded[Answer]:
             body = [self._dice.randbytes(30).hex() for _ in range(200)]
-            answer = encode(body, next_path=NEXT_PATH.format(number))
+            answer = encode(body, link=LINK.format(number))
             return Loaded(answer, answer.size_bytes, 60.0)
 
         query = TaskQuery(
