@@ -90,12 +90,12 @@ class Renderer:
         body: Body = answer
         coding = choose(sent.get(b"accept-encoding", ""), len(answer.body))
         if coding != IDENTITY:
-            body = answer.codings.get(coding) or await self._codings.coded(found, coding)
+            body = await self._codings.coded(found, coding)
             headers["Content-Encoding"] = coding
         headers["Cache-Control"] = _cache_control(found, now)
         headers["ETag"] = body.etag
-        if answer.next is not None:
-            headers["Link"] = f'<{answer.next}>; rel="next"'
+        if answer.link is not None:
+            headers["Link"] = answer.link
         if is_known(sent.get(b"if-none-match", ""), body.etag):
             # It describes a body that does not come (RFC 9110 section 15.4.5).
             headers.pop("Content-Encoding", None)
@@ -150,7 +150,9 @@ def _cache_status(found: Delivery, now: float) -> str:
     if found.how == "collapsed":
         status += "; collapsed"
     if found.how == "stale":
-        status += f"; {ttl}; detail={'late' if found.late else 'stale-if-error'}"
+        status += f"; {ttl}"
+    if found.how == "stale" or found.late:
+        status += f"; detail={'late' if found.late else 'stale-if-error'}"
     return status
 
 

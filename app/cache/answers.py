@@ -53,7 +53,14 @@ class Kept(Generic[V]):
     @property
     def outage(self) -> ServiceError | None:
         """The failure of the origin that this is, if it is one: an answer by name is none."""
-        return self.error if self.error is not None and self.error.nature == "outage" else None
+        if self.error is None or self.error.nature not in {"outage", "crowd"}:
+            return None
+        return self.error
+
+    @property
+    def has_gap(self) -> bool:
+        """Whether it is an answer, but no whole one."""
+        return self.error is None and not self.whole
 
     @property
     def good(self) -> "Kept[V] | None":
@@ -87,7 +94,7 @@ class Found(Generic[V]):
     """What the cache has for a question, and how it came by it.
 
     `forward` is None when the origin was not waited for. Something old stands in for its answer
-    when `error` is what it failed with, or when it was `late`.
+    when `error` is what it failed with, or when it was `late`; or else what a late one has so far.
     """
 
     kept: Kept[V]
@@ -126,13 +133,16 @@ class Explained:
     """What is known of a question without asking: how it would be answered, and the clocks.
 
     `how` is `miss` when the origin would be asked; seconds are None without an answer, `ttl_s` is
-    negative when it is stale; `problem` is the last failure's slug, `probe_in_s` when the origin
-    may be asked again; `in_the_air` says that it is being asked now.
+    negative when it is stale; the next two are what is left of the other clocks of the last whole
+    answer; `problem` is the last failure's slug, `probe_in_s` when the origin may be asked again;
+    `in_the_air` says that it is being asked now.
     """
 
     how: How
     age_s: float | None
     ttl_s: float | None
+    stale_while_revalidate_s: float | None
+    stale_if_error_s: float | None
     size_bytes: int
     problem: str | None
     probe_in_s: float | None

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from app.cache.answers import Found, Loaded
-from app.cache.cache import Cache
+from app.cache.cache import FAILURE_BYTES, Cache
 from app.cache.freshness import Freshness
 from app.errors import (
     AmbiguousIdError,
@@ -114,12 +114,20 @@ async def test_quick_refresh(clock: Clock) -> None:
     assert _told(await cache.get("key", origin)) == ("miss", "new")
 
 
-@pytest.mark.parametrize("outage", [OUTAGE, OverloadedError("Too much.")])
-async def test_outage(
-    cache: Cache[str], clock: Clock, origin: Origin[Loaded[str]], outage: ServiceError
-) -> None:
+async def test_crowd(cache: Cache[str], clock: Clock, origin: Origin[Loaded[str]]) -> None:
+    """Without room to ask the old is served too, but the next caller may ask again."""
+    origin.outcome = OverloadedError("Too much.")
+    clock.now += 50
+    crowded = await cache.get("key", origin)
+    origin.outcome = Loaded("new", 100, 10.0)
+
+    assert (_told(crowded), crowded.stored) == (("stale", "old"), False)
+    assert _told(await cache.get("key", origin)) == ("miss", "new")
+
+
+async def test_outage(cache: Cache[str], clock: Clock, origin: Origin[Loaded[str]]) -> None:
     """While the origin fails the old is served, marked, and the origin asked once in 30 s."""
-    origin.outcome = outage
+    origin.outcome = OUTAGE
     clock.now += 50
     seen = []
     for _ in range(60):
@@ -433,6 +441,25 @@ async def test_explain(cache: Cache[str], clock: Clock, origin: Origin[Loaded[st
     assert cache.explain("cold").age_s is None
 
 
+async def test_explain_clocks(cache: Cache[str], clock: Clock, origin: Origin[Loaded[str]]) -> None:
+    """What is left of each of the three clocks is told; a purge ends two of them."""
+
+    def left() -> tuple[float | None, ...]:
+        told = cache.explain("key")
+        return told.ttl_s, told.stale_while_revalidate_s, told.stale_if_error_s
+
+    seen = [left()]
+    for seconds in (15, 30, 600):
+        clock.now += seconds
+        seen.append(left())
+    clock.now -= 645
+    cache.purge(lambda _: True)
+
+    assert origin.calls == 1
+    assert seen == [(10, 40, 610), (-5, 25, 595), (-35, 0, 565), (-635, 0, 0)]
+    assert (left(), cache.explain("cold").stale_if_error_s) == ((0, 0, 600), None)
+
+
 async def test_grow(cache: Cache[str], clock: Clock, origin: Origin[Loaded[str]]) -> None:
     """What is made of an answer later is counted as long as the answer is kept, behind too."""
     old = (await cache.get("key", origin)).unwrap()
@@ -448,4 +475,4 @@ async def test_grow(cache: Cache[str], clock: Clock, origin: Origin[Loaded[str]]
     cache.grow("key", "stranger", 50)
 
     assert whole == before + 50
-    assert cache.figures().bytes == whole + 512 + 7
+    assert cache.figures().bytes == whole + FAILURE_BYTES + 7
