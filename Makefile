@@ -24,6 +24,7 @@ check: sync  ## every check and test but the image's
 	$(RUN) ruff check
 	$(RUN) mypy
 	$(UV) lock --check
+	$(UV) lock --check --project tests/checkov
 	$(RUN) hadolint Dockerfile
 	$(MAKE) test
 	$(RUN) pytest -m machine --ignore=tests/image
@@ -60,6 +61,7 @@ chart: sync  ## lint and render the chart with Helm's engine
 
 sync: $(filter .uv/%,$(UV))
 	$(UV) sync --frozen --quiet
+	$(UV) sync --frozen --quiet --project tests/checkov
 
 .uv/bin/uv:
 	$(or $(UV_PYTHON),$(error Python 3.11 or later is needed)) -m venv .uv
