@@ -93,7 +93,12 @@ _HEADERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
         "Yours when you sent a sane one; it stands in our log.",
         {"type": "string", "pattern": "^[A-Za-z0-9._-]+$", "maxLength": 128},
     ),
+    "traceparent": (
+        "The trace you sent, or a new one; its id stands in our log (W3C Trace Context).",
+        {"type": "string", "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"},
+    ),
 }
+_ALWAYS = ("X-Request-Id", "traceparent")
 
 
 def parameters(*tables: Table) -> list[dict[str, Any]]:
@@ -116,7 +121,7 @@ def answers(
     found: dict[int | str, dict[str, Any]] = {
         200: {
             "description": description,
-            "headers": headers if kept else {"X-Request-Id": headers["X-Request-Id"]},
+            "headers": headers if kept else {name: headers[name] for name in _ALWAYS},
             "content": {"application/json": {"schema": _ref(body)}},
         }
     }

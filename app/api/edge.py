@@ -24,7 +24,7 @@ _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 _EXPOSED = (
     b"Age, Cache-Status, ETag, Link, RateLimit, RateLimit-Policy, Retry-After, Server-Timing, "
-    b"X-Request-Id"
+    b"X-Request-Id, traceparent"
 )
 _PREFLIGHT = [
     (b"access-control-allow-methods", b"GET, HEAD"),

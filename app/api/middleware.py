@@ -10,6 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import render
+from app.api.tracing import trace, trace_id
 from app.errors import UriTooLongError
 from app.telemetry.metrics import Metrics
 
@@ -36,10 +37,11 @@ def install(
 
 
 class RequestId:
-    """Gives every request an id: the caller's when it is sane, else a fresh one.
+    """Gives every request an id and a trace: the caller's when they are sane, else fresh ones.
 
-    It stands in the request's state as `request_id` and in the answer as `X-Request-Id`. The scope
-    is copied here once, so that the layers below may write to it.
+    They stand in the request's state as `request_id` and `traceparent`, and in the answer as
+    `X-Request-Id` and `traceparent`. The scope is copied here once, so that the layers below may
+    write to it.
     """
 
     def __init__(self, app: ASGIApp, *, fresh_id: Callable[[], str]) -> None:
@@ -51,15 +53,24 @@ class RequestId:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        sent = Headers(scope=scope).get("x-request-id", "")
+        headers = Headers(scope=scope)
+        sent = headers.get("x-request-id", "")
         request_id = sent if _SANE_ID.fullmatch(sent) else self._fresh_id()
+        # Several are joined to what is no trace.
+        traceparent = trace(",".join(headers.getlist("traceparent")).encode("latin-1"))
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["x-request-id"] = request_id
+                answered = MutableHeaders(scope=message)
+                answered["x-request-id"] = request_id
+                answered["traceparent"] = traceparent
             await send(message)
 
-        state = {**scope.get("state", {}), "request_id": request_id}
+        state = {
+            **scope.get("state", {}),
+            "request_id": request_id,
+            "traceparent": traceparent,
+        }
         await self._app({**scope, "state": state}, receive, send_with_id)
 
 
@@ -107,6 +118,7 @@ class RequestLine:
             "duration_ms": round(seconds * 1000, 3),
             "cache": cache,
             "request_id": state["request_id"],
+            "trace_id": trace_id(state["traceparent"]),
         }
         facts |= {name: state[name] for name in ("upstream_calls", "problem") if name in state}
         if "caller" in state:

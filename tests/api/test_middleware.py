@@ -12,6 +12,8 @@ from app.api.middleware import ErrorNet, HeadAsGet, RequestId, RequestLine, Targ
 from app.telemetry.metrics import Metrics
 from tests.support.edge import Edge, Figures, edge
 
+TRACEPARENT = f"00-{'1' * 32}-{'2' * 16}-01"
+
 
 @pytest.mark.parametrize(
     ("sent", "kept"),
@@ -45,10 +47,10 @@ async def test_request_id_of_errors(path: str) -> None:
 
 
 async def test_line() -> None:
-    """One line tells a request: method, route, status, time, cache, upstream calls, id."""
+    """One line tells a request: method, route, status, time, cache, upstream calls, ids."""
     with capture_logs() as lines:
         async with edge().client() as client:
-            await client.get("/v1/tasks?limit=7")
+            await client.get("/v1/tasks?limit=7", headers={"traceparent": TRACEPARENT})
 
     assert lines == [
         {
@@ -61,6 +63,7 @@ async def test_line() -> None:
             "cache": "hit",
             "upstream_calls": 0,
             "request_id": "fresh-1",
+            "trace_id": "1" * 32,
         }
     ]
 
@@ -159,8 +162,9 @@ async def test_target_limit() -> None:
 async def test_head(path: str) -> None:
     """HEAD answers as GET does, `Content-Length` included, without the body."""
     async with edge().client() as client:
-        whole = await client.get(path, headers={"X-Request-Id": "1"})
-        head = await client.head(path, headers={"X-Request-Id": "1"})
+        sent = {"X-Request-Id": "1", "traceparent": TRACEPARENT}
+        whole = await client.get(path, headers=sent)
+        head = await client.head(path, headers=sent)
 
     assert head.status_code == whole.status_code
     assert head.headers == whole.headers
