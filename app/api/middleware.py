@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 import structlog
 from fastapi import FastAPI
+from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -195,7 +196,16 @@ class HeadAsGet:
 
 
 def route_template(scope: Scope) -> str:
-    """Return the path template of the route that was chosen, `unmatched` when none was."""
+    """Return the path template of the route that was chosen, `unmatched` when there is none.
+
+    Of a request that was refused before, say for want of a key, it is the route that it was for.
+    """
     # A route of an included router has its prefix only in FastAPI's context of it.
     route = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
-    return getattr(route, "path_format", "unmatched")
+    return getattr(route or _meant(scope), "path_format", "unmatched")
+
+
+def _meant(scope: Scope) -> RouteContext | None:
+    """Return the first route at the path, as the router would have chosen it."""
+    routes = iter_route_contexts(scope["app"].routes)
+    return next((each for each in routes if each.path_regex.match(scope["path"])), None)
