@@ -3,8 +3,6 @@
 import json
 import logging
 import signal
-import ssl
-import subprocess
 from pathlib import Path
 
 import httpx
@@ -17,7 +15,7 @@ from tests.support.consumers import bearer, key_of, required
 from tests.support.platform import FakeTime
 from tests.support.serving import built, configured, network, running
 from tests.support.upstream import FakeUpstream, a_task
-from tests.test_process import Process, serving
+from tests.test_process import serving
 
 CANARY = "canary-7f3a9c"
 ROUTES = ("/v1/tasks", "/v1/tasks/1", "/v1/accounts", "/metrics", "/openapi.json", "/readyz")
@@ -76,39 +74,6 @@ def test_real_process(tmp_path: Path) -> None:
     assert codes == [200, 401, 431]
     for secret in (CANARY, key_of("bi"), DEFAULT_CLIENT_SECRET, "eyJ"):
         assert secret not in told
-
-
-@pytest.mark.machine
-def test_real_tls(tmp_path: Path) -> None:
-    """With a certificate it speaks TLS 1.2 and later; a client authority keeps others out."""
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subprocess.run(  # noqa: S603
-        ["/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-         "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", cert, "-subj",
-         "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    tls = {"TASKGATE_TLS_CERT": str(cert), "TASKGATE_TLS_KEY": str(key)}
-    context = ssl.create_default_context(cafile=cert)
-    with SandboxServer(create_sandbox(clock=lambda: 1_795_000_000.0)) as platform:
-        variables = _variables(platform.url) | tls
-        with serving(tmp_path, **variables) as process:
-            answer = httpx.get(f"{_url(process)}/healthz", verify=context)
-        with serving(tmp_path, **variables, TASKGATE_TLS_CLIENT_CA=str(cert)) as process:
-            url = _url(process)
-            with pytest.raises(httpx.TransportError):
-                httpx.get(f"{url}/healthz", verify=context)
-            context.load_cert_chain(cert, key)
-            known = httpx.get(f"{url}/healthz", verify=context)
-
-    assert (answer.status_code, known.status_code) == (200, 200)
-    assert "max-age" in answer.headers["strict-transport-security"]
-
-
-def _url(process: Process) -> str:
-    url: str = process.until("serving")["url"]
-    assert url.startswith("https://127.0.0.1:")
-    return url
 
 
 def _variables(platform: str) -> dict[str, str]:
