@@ -54,7 +54,7 @@ def test_fuzz(fuzz_requests: int) -> None:
 async def batch(seed: int) -> list[tuple[bytes, list[str]]]:
     """Ask one service, hot and cold, and return the requests that were answered wrongly."""
     rand, heard, own = Random(seed), Heard(), dict[str, set[bytes]]()  # noqa: S311  # repeatable
-    app, time = world()
+    app, time, _ = there = world()
     found: list[tuple[bytes, list[str]]] = []
     with capture_logs() as logs:
         async with app.router.lifespan_context(app):
@@ -68,6 +68,7 @@ async def batch(seed: int) -> list[tuple[bytes, list[str]]]:
                     found.append((asked.sent, wrong))
                 _learn(asked, said.answer, heard, own)
                 time.now += rand.choice(_STEPS_S)
+    there.forget()
     return found
 
 

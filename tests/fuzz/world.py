@@ -1,7 +1,7 @@
 """Two accounts in which everything of a tenant bears a mark that no request can hold."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 from fastapi import FastAPI
@@ -34,10 +34,16 @@ _KEY = re.compile(rb"tg_[0-9A-Za-z]{30}")
 
 
 class World(NamedTuple):
-    """The service, its clock, and what its log said."""
+    """The service, its clock, and the platforms that it asks."""
 
     app: FastAPI
     time: FakeTime
+    platforms: Collection[FakeUpstream]
+
+    def forget(self) -> None:
+        """Drop what the platforms were asked: the framework keeps every app in memory."""
+        for platform in self.platforms:
+            platform.requests.clear()
 
 
 def world() -> World:
@@ -48,7 +54,7 @@ def world() -> World:
         *ACCOUNTS,
         secret=SECRET,
         docs=True,
-        cache={"max_bytes": 4_194_304},
+        cache={"max_bytes": 1_048_576},
         cors_origins=["https://app.example.org"],
         trusted_proxies=["192.0.2.0/24"],
         **required(**CONSUMERS),
@@ -59,7 +65,7 @@ def world() -> World:
     }
     settings = settings.model_copy(update={"accounts": accounts})
     at = {f"cnry{alias}": platform for alias, platform in platforms.items()}
-    return World(built(settings, network(at), time), time)
+    return World(built(settings, network(at), time), time, platforms.values())
 
 
 def credentials(kind: str) -> list[tuple[bytes, bytes]]:
