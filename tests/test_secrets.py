@@ -7,11 +7,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from app.sandbox.app import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, create_sandbox
 from app.sandbox.server import SandboxServer
-from tests.support.consumers import bearer, key_of, required
+from tests.support.consumers import AUDIENCE, bearer, ec_key, key_of, required, token
 from tests.support.platform import FakeTime
 from tests.support.serving import built, configured, network, running
 from tests.support.upstream import FakeUpstream, a_task
@@ -58,31 +60,54 @@ async def test_nothing_leaks(
 @pytest.mark.machine
 def test_real_process(tmp_path: Path) -> None:
     """The real server at its most talkative tells no secret, also of what is no HTTP."""
-    with SandboxServer(create_sandbox(clock=lambda: 1_795_000_000.0)) as platform:
-        variables = _variables(platform.url)
+    with (
+        SandboxServer(create_sandbox(clock=lambda: 1_795_000_000.0)) as platform,
+        SandboxServer(_issuer) as issuer,
+    ):
+        variables = _variables(tmp_path, platform.url, issuer.url)
+        sent = [
+            token(iss=issuer.url, exp=2**33, email=CANARY).decode(),
+            token(iss=issuer.url, exp=1, email=CANARY).decode(),
+        ]
         with serving(tmp_path, TASKGATE_LOG_LEVEL="debug", **variables) as process:
             url = process.until("serving")["url"]
             codes = [
                 httpx.get(f"{url}/v1/tasks", headers=headers).status_code
-                for headers in (bearer("bi"), {"X-API-Key": CANARY}, {"X" * 40_000: CANARY})
+                for headers in (
+                    *({"Authorization": f"Bearer {each}"} for each in (key_of("bi"), *sent)),
+                    {"X-API-Key": CANARY},
+                    {"X" * 40_000: CANARY},
+                )
             ]
             bodies = httpx.get(f"{url}/metrics").text + httpx.get(f"{url}/openapi.json").text
             process.running.send_signal(signal.SIGTERM)
             assert process.end() == 0
 
     told = bodies + json.dumps(process.lines)
-    assert codes == [200, 401, 431]
+    assert codes == [200, 200, 401, 401, 431]
     for secret in (CANARY, key_of("bi"), DEFAULT_CLIENT_SECRET, "eyJ"):
         assert secret not in told
 
 
-def _variables(platform: str) -> dict[str, str]:
-    """Return an account on `platform`, with the consumer `bi`."""
-    hashed = required(bi={})["consumers"]["bi"].key_sha256
+async def _issuer(scope: Scope, receive: Receive, send: Send) -> None:
+    """Publish a key as an issuer of tokens does."""
+    host = dict(scope["headers"])[b"host"].decode()
+    about = {"issuer": f"http://{host}", "jwks_uri": f"http://{host}/jwks"}
+    keys = {"keys": [ec_key().as_dict(private=False)]}
+    await JSONResponse(keys if scope["path"] == "/jwks" else about)(scope, receive, send)
+
+
+def _variables(folder: Path, platform: str, issuer: str) -> dict[str, str]:
+    """Return an account on `platform`, with the consumer `bi` of a file, by key and by token."""
+    [hashed] = required(bi={})["consumers"]["bi"].key_sha256
+    file = folder / "consumers.toml"
+    file.write_text(f"[consumers.bi]\nkey_sha256 = '{hashed}'")
     return {
         "TASKGATE_ACCOUNTS__EU2__URL": platform,
         "TASKGATE_ACCOUNTS__EU2__CLIENT_ID": DEFAULT_CLIENT_ID,
         "TASKGATE_ACCOUNTS__EU2__CLIENT_SECRET": DEFAULT_CLIENT_SECRET,
-        "TASKGATE_CONSUMERS__BI__KEY_SHA256": ",".join(hashed),
+        "TASKGATE_CONSUMERS_FILE": str(file),
+        "TASKGATE_OIDC__ISSUER": issuer,
+        "TASKGATE_OIDC__AUDIENCE": AUDIENCE,
         "TASKGATE_CURSOR_SECRET": CANARY * 3,
     }
