@@ -28,6 +28,7 @@ from app.settings import AccountSettings, Settings, SettingsError
 from app.telemetry.access import AccessMetrics
 from app.telemetry.logging import configure_logging
 
+_UNREAD_BYTES_MAX = 131_072  # in the kernel, for each connection; Linux doubles it
 DRAIN_S = 25  # less than the 30 s that Kubernetes waits before it kills
 _PORT_MAX = 65_535
 _NO_ACCOUNT = (
@@ -222,7 +223,10 @@ def _bounds() -> Bounds:
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=2048)
+    listener = socket.create_server((host, port), family=family, backlog=2048)
+    # Connections inherit it. Left alone the kernel takes megabytes for a caller who reads nothing.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _UNREAD_BYTES_MAX)
+    return listener
 
 
 def _with_sandbox(configured: Settings, stack: ExitStack) -> Settings:
