@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from app.api.keys import digest, make_key
+
 TASKGATE = Path(sys.executable).with_name("taskgate")
 EVERY_S = 0.1
 BOUND_S = 1.0  # the slowest answer of a probe
@@ -25,6 +27,17 @@ WAYS = {
     "slow readers (-X)": ["-X", "-c", "1000", "-r", "500", "-w", "512", "-y", "1024", "-n", "5",
                           "-z", "32", "-k", "1", "-l", "60"],
 }  # fmt: skip
+KEY = make_key(bytes(range(32)))
+# Only of who may purge a body is read; the tool has no flag for headers, but for this one.
+WAYS["slow bodies, an admin's (-B)"] = [
+    *["-B", "-c", "1500", "-r", "1000", "-i", "5", "-s", "8192", "-l", "30"],
+    *["-f", f"application/json\r\nX-API-Key: {KEY}"],
+]
+CONSUMER = {
+    "TASKGATE_AUTH": "required",
+    "TASKGATE_CONSUMERS__BENCH__KEY_SHA256": digest(KEY),
+    "TASKGATE_CONSUMERS__BENCH__ADMIN": "true",
+}
 PATHS = {"-H": "/v1/tasks", "-B": "/v1/admin/purge", "-X": SCRIPT}
 
 
@@ -82,7 +95,7 @@ def run(arguments: list[str]) -> Seen:
 def served() -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run `taskgate serve --sandbox`; its lines go to nobody once it serves."""
     command = [str(TASKGATE), "serve", "--sandbox", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=CONSUMER) as server:
         assert server.stdout is not None  # noqa: S101
         line: dict[str, str] = {}
         while line.get("event") != "serving":
@@ -96,9 +109,10 @@ def served() -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 def _asked_s(url: str) -> float:
+    request = urllib.request.Request(url, headers={"X-API-Key": KEY})  # noqa: S310  # loopback
     began = time.perf_counter()
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310  # loopback
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
             answer.read()
     except (urllib.error.URLError, OSError):
         return float("inf")  # refused, or silent
