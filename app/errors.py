@@ -40,10 +40,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
-Nature: TypeAlias = Literal["outage", "answer", "refusal"]
-"""What a failure is to those who ask the same: nothing learnt, learnt from the platform, or none
-of theirs. It decides what may be kept: an outage for a moment, an answer like any other, a refusal
-never."""
+Nature: TypeAlias = Literal["outage", "crowd", "answer", "refusal"]
+"""What a failure is to those who ask the same: nothing learnt, nothing even asked, learnt from the
+platform, or none of theirs. It decides what may be kept: an outage for a moment, an answer like any
+other, the others never; for an outage or a crowd something old may stand in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,12 +240,13 @@ class HeadersTooLargeError(RequestError):
 class UpstreamError(ServiceError):
     """The platform's trouble, not the caller's and not ours."""
 
+    refused = False  # True when only this one question was refused: the account may be well
+
 
 class UpstreamFailedError(UpstreamError):
     """The platform answered with an error, also when asked again, or refused what we asked."""
 
     slug, status, title = "upstream-error", 502, "The platform failed"
-    refused = False  # True when only this one question was refused: the account is well
 
 
 class UpstreamInvalidResponseError(UpstreamError):
@@ -288,6 +289,7 @@ class OverloadedError(ServiceError):
     """Too many questions wait for the platform already; `Retry-After` says when to ask again."""
 
     slug, status, title = "overloaded", 503, "Too much to do"
+    nature: ClassVar[Nature] = "crowd"  # of one consumer, perhaps: the next may find room
 
 
 class InternalError(ServiceError):

@@ -52,11 +52,12 @@ from app.api.limits import FailureLimiter, Limiter
 from app.api.roster import Roster
 from app.cache.answers import Clocks
 from app.cache.cache import Cache
+from app.cache.flight import commit
 from app.domain.cursor import CursorCodec
 from app.domain.filters import KnownTenants
 from app.listening import listener
 from app.platform.client import PlatformClient
-from app.platform.events import Event
+from app.platform.events import Event, TurnTaken
 from app.platform.fair import Share
 from app.platform.issuer import IssuerDocuments
 from app.platform.stack import Bounds
@@ -66,7 +67,8 @@ from app.service.asking import ASKING
 from app.service.codings import Codings
 from app.service.encode import Answer
 from app.service.fanout import Fanout
-from app.service.items import House, ItemService, Lifetimes
+from app.service.house import House, Lifetimes
+from app.service.items import ItemService
 from app.service.nouns import ACTIVITIES
 from app.service.scope import ANYBODY
 from app.service.tasks import TaskService
@@ -107,8 +109,8 @@ def create_app(
         monotonic=monotonic,
         sleep=sleep,
         rand=rand,
-        listen=listener(metrics),
-        whose=lambda: Share(ASKING.get()),
+        listen=_listening(metrics),
+        whose=_whose,
     )
     hosts = {alias: urlsplit(account.url).netloc for alias, account in settings.accounts.items()}
     book = AccountBook(hosts, sandbox=sandbox)
@@ -159,6 +161,24 @@ def create_app(
     problems.install(app)
     _wrap(app, settings, metrics, issuer, clock=clock, monotonic=monotonic)
     return app
+
+
+def _listening(metrics: Metrics) -> Callable[[Event], None]:
+    """Return what hears the platform side: a flight whose turn has come goes on to its end."""
+    tell = listener(metrics)
+
+    def listen(event: Event) -> None:
+        if isinstance(event, TurnTaken):
+            commit()
+        tell(event)
+
+    return listen
+
+
+def _whose() -> Share:
+    """Return whose turn a call of this context takes."""
+    party = ASKING.get()
+    return Share() if party is None else Share(party.first, party=party)
 
 
 def _cache(

@@ -86,8 +86,12 @@ async def service(platform: Platform, **upstream: object) -> AsyncIterator[httpx
         yield client
 
 
-async def ask(client: httpx.AsyncClient, key: int, *, fresh: bool = False) -> int:
-    headers = {"Cache-Control": "no-cache"} if fresh else None
+async def ask(
+    client: httpx.AsyncClient, key: int, *, fresh: bool = False, hurry_ms: int | None = None
+) -> int:
+    headers = {"Cache-Control": "no-cache"} if fresh else {}
+    if hurry_ms is not None:
+        headers["X-Request-Timeout-Ms"] = str(hurry_ms)
     return (
         await client.get("/v1/tasks", params={"limit": key % 1000 + 1}, headers=headers)
     ).status_code
@@ -105,7 +109,7 @@ async def at_rate(per_s: float, seconds: float, call: Callable[[int], Awaitable[
 def show(situation: str, found: str, bound: str, *, holds: bool) -> None:
     if not holds:
         broken.append(situation)
-    print(f"{situation:34} {found:52} {bound:38} {'ok' if holds else 'BROKEN'}", flush=True)
+    print(f"{situation:40} {found:52} {bound:38} {'ok' if holds else 'BROKEN'}", flush=True)
 
 
 async def cold_callers() -> None:
@@ -133,6 +137,30 @@ async def load_on_dead(seconds: float) -> None:
             f"{per_s:.1f} + {tokens:.1f} (token) calls/s, {dict(found)}",
             "at most 2 calls/s",
             holds=per_s + tokens <= DEAD_PER_S_MAX,
+        )
+
+
+async def impatient(seconds: float) -> None:
+    for name, leaves in (("100 ms given", False), ("they leave after 100 ms", True)):
+        platform = Platform(status(200, after_s=3600))
+        async with service(platform) as client:
+
+            async def call(number: int, *, leaves: bool = leaves) -> int:
+                if not leaves:
+                    return await ask(client, number % 100, hurry_ms=100)
+                try:
+                    async with asyncio.timeout(0.1):
+                        return await ask(client, number % 100)
+                except TimeoutError:
+                    return 0
+
+            found = Counter(await at_rate(500, seconds, call))
+        per_s = platform.calls["tasks"] / seconds
+        show(
+            f"500/s, a hang, {name}"[:40],
+            f"{per_s:.1f} calls/s, {dict(found)}",
+            "at most 2 calls/s",
+            holds=per_s <= DEAD_PER_S_MAX,
         )
 
 
@@ -279,6 +307,7 @@ async def main(seconds: float) -> None:
     structlog.configure(wrapper_class=quiet)
     await cold_callers()
     await load_on_dead(seconds)
+    await impatient(seconds)
     await failing(seconds)
     await half_failing(seconds)
     await hanging()

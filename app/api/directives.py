@@ -31,7 +31,7 @@ def read_wish(
     """
     if not (cache_control or timeout_ms or twins):
         return USUAL
-    given = _directives(cache_control)
+    given = directives(cache_control)
     max_age_s = _no_older(given["max-age"]) if "max-age" in given else None
     no_cache = "no-cache" in given
     if "max_age" in twins:
@@ -42,13 +42,13 @@ def read_wish(
         no_cache=no_cache,
         only_if_cached=twins.get("cached_only", "only-if-cached" in given),
         max_stale_s=twins.get("max_stale", max_stale_s),
-        stale_if_error_s=_seconds(given.get("stale-if-error")),
+        stale_if_error_s=delta_seconds(given.get("stale-if-error")),
         no_store="no-store" in given,
         wait_s=_wait_s(timeout_ms, deadline_s) if timeout_ms else None,
     )
 
 
-def _directives(text: str) -> dict[str, str | None]:
+def directives(text: str) -> dict[str, str | None]:
     """Return the directives by name; of one that stands twice the first counts."""
     given: dict[str, str | None] = {}
     for name, argument in _DIRECTIVE.findall(text):
@@ -56,7 +56,7 @@ def _directives(text: str) -> dict[str, str | None]:
     return given
 
 
-def _seconds(argument: str | None) -> int | None:
+def delta_seconds(argument: str | None) -> int | None:
     """Return delta-seconds, the largest that one may hold when there are more (RFC 9111 1.2.2)."""
     if argument is None or not _SECONDS.fullmatch(argument):
         return None
@@ -65,12 +65,12 @@ def _seconds(argument: str | None) -> int | None:
 
 def _no_older(argument: str | None) -> int:
     # What can't be read is not taken for consent: the strictest age holds (RFC 9111 4.2.1).
-    return _seconds(argument) or 0
+    return delta_seconds(argument) or 0
 
 
 def _max_stale(argument: str | None) -> float | None:
     """Return any age for the bare directive; one that can't be read gives no consent."""
-    return inf if argument is None else _seconds(argument)
+    return inf if argument is None else delta_seconds(argument)
 
 
 def _wait_s(text: str, deadline_s: float) -> float:

@@ -84,9 +84,9 @@ class Renderer:
             headers["Content-Encoding"] = coding
         headers["Cache-Control"] = f"private, max-age={int(found.ttl_left_s(now))}"
         headers["ETag"] = body.etag
-        if answer.next is not None:
-            headers["Link"] = f'<{answer.next}>; rel="next"'
-        if _is_known(sent.get(b"if-none-match", ""), body.etag):
+        if answer.link is not None:
+            headers["Link"] = answer.link
+        if is_known(sent.get(b"if-none-match", ""), body.etag):
             # It describes a body that does not come (RFC 9110 section 15.4.5).
             headers.pop("Content-Encoding", None)
             return Response(status_code=304, headers=headers)
@@ -120,7 +120,9 @@ def _cache_status(found: Delivery, now: float) -> str:
     if found.how == "collapsed":
         status += "; collapsed"
     if found.how == "stale":
-        status += f"; {ttl}; detail={'late' if found.late else 'stale-if-error'}"
+        status += f"; {ttl}"
+    if found.how == "stale" or found.late:
+        status += f"; detail={'late' if found.late else 'stale-if-error'}"
     return status
 
 
@@ -131,6 +133,6 @@ def _key(found: Delivery, scope: Scope) -> str:
     return f'; key="{key_text(found.key)}"'
 
 
-def _is_known(if_none_match: str, etag: str) -> bool:
+def is_known(if_none_match: str, etag: str) -> bool:
     """Say whether the caller holds this very answer, RFC 9110 section 13.1.2 (weak comparison)."""
     return if_none_match.strip() == "*" or etag in _ETAG.findall(if_none_match)

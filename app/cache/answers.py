@@ -53,7 +53,14 @@ class Kept(Generic[V]):
     @property
     def outage(self) -> ServiceError | None:
         """The failure of the origin that this is, if it is one: an answer by name is none."""
-        return self.error if self.error is not None and self.error.nature == "outage" else None
+        if self.error is None or self.error.nature not in {"outage", "crowd"}:
+            return None
+        return self.error
+
+    @property
+    def has_gap(self) -> bool:
+        """Whether it is an answer, but no whole one."""
+        return self.error is None and not self.whole
 
     @property
     def good(self) -> "Kept[V] | None":
@@ -87,7 +94,7 @@ class Found(Generic[V]):
     """What the cache has for a question, and how it came by it.
 
     `forward` is None when the origin was not waited for. Something old stands in for its answer
-    when `error` is what it failed with, or when it was `late`.
+    when `error` is what it failed with, or when it was `late`; or else what a late one has so far.
     """
 
     kept: Kept[V]

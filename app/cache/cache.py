@@ -5,11 +5,17 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
 
-from app.cache.answers import CacheFigures, Clocks, Explained, Found, Kept, Loaded
+from app.cache.answers import CacheFigures, Clocks, Explained, Forward, Found, Kept, Loaded
 from app.cache.flight import Flights, everybody, fresh_copy
 from app.cache.freshness import USUAL, Freshness, Verdict, judge, may_stand_in
 from app.cache.store import Store
-from app.errors import NotCachedError, RateLimitedError, ServiceError, UpstreamTimeoutError
+from app.errors import (
+    NotCachedError,
+    RateLimitedError,
+    ServiceError,
+    UpstreamTimeoutError,
+    UpstreamUnavailableError,
+)
 
 FAILURE_BYTES: Final = 512
 """What a kept failure counts: 433 B measured for an error with a detail of 60 characters."""
@@ -25,6 +31,10 @@ class _Landed(Generic[V]):
 
     kept: Kept[V]
     stored: bool
+
+
+async def nothing_yet() -> None:
+    """Have nothing before all is there."""
 
 
 class Cache(Generic[V]):
@@ -56,20 +66,27 @@ class Cache(Generic[V]):
         load: Callable[[], Awaitable[Loaded[V]]],
         freshness: Freshness = USUAL,
         admit: Callable[[], None] = everybody,
+        *,
+        board: Callable[[], None] = everybody,
+        so_far: Callable[[], Awaitable[Loaded[V] | None]] = nothing_yet,
     ) -> Found[V]:
         """Return the answer to `key` that satisfies `freshness`, from `load` if none is kept.
 
         `admit` is called in the caller's own context when this very call is about to begin a load.
-        It raises a `RateLimitedError` to prevent it: what may be served old is served then.
+        It raises a `RateLimitedError` to prevent it: what may be served old is served then. `board`
+        is called instead in the load's context when this call waits for one that another began.
 
         `load` runs detached from the caller and for all who ask meanwhile, so it must hold nothing
         that belongs to one request. A `ServiceError` of it is found, not raised: see `unwrap`.
 
+        A caller whose time is over while `load` runs, and for whom nothing old may stand in, gets
+        what `so_far` makes of what that load has by now; it must not wait for anything.
+
         Raises:
             NotCachedError: nothing kept will do, and the caller wants no call.
             RateLimitedError: `admit` raised it.
-            ServiceError: `load` refuses the request (`nature`); not kept.
-            UpstreamTimeoutError: the caller's time is over, and nothing old may stand in.
+            ServiceError: `load` refuses the request (`nature`), or `so_far` does; not kept.
+            UpstreamTimeoutError: the caller's time is over, and there is nothing at all.
             UpstreamUnavailableError: the cache closes while the caller waits.
             Exception: a bug in `load`, told to each caller; not kept.
         """
@@ -82,7 +99,9 @@ class Cache(Generic[V]):
         verdict = judge(kept, freshness, self._clocks, now)
         if verdict.serve is None:
             # No await since the look: an answer is either kept by now or its flight can be joined.
-            return await self._ask(key, load, freshness, verdict, admit)
+            return await self._ask(
+                key, load, freshness, verdict, admit=admit, board=board, so_far=so_far
+            )
         if verdict.refresh and not freshness.only_if_cached:
             with suppress(RateLimitedError):
                 self._figures.refreshes += self._flights.begin(
@@ -166,7 +185,10 @@ class Cache(Generic[V]):
         load: Callable[[], Awaitable[Loaded[V]]],
         wish: Freshness,
         verdict: Verdict[V],
+        *,
         admit: Callable[[], None],
+        board: Callable[[], None],
+        so_far: Callable[[], Awaitable[Loaded[V] | None]],
     ) -> Found[V]:
         if wish.only_if_cached:
             raise NotCachedError("Nothing that is kept will do, and no call was wanted.")
@@ -182,25 +204,51 @@ class Cache(Generic[V]):
                 key,
                 lambda: self._fetch(key, load),
                 admit,
+                board=board,
                 keep=not wish.no_store,
                 since=since,
                 wait_s=min(waits, default=None),
             )
         except TimeoutError:
             if old is None or not self._still(old, wish):
-                raise UpstreamTimeoutError("No answer within the time you gave.") from None
+                return await self._hurried(key, wish, forward, so_far)
             self._figures.stale += 1
             return Found(old, "stale", forward, late=True, key=key)
         kept = landed.kept
-        if kept.outage is not None and old is not None and self._still(old, wish):
+        if wish.finds_failed(kept) and old is not None and self._still(old, wish):
             self._figures.stale += 1
             self._figures.stale_if_error += 1
-            return Found(old, "stale", forward, landed.stored, error=kept.error, key=key)
+            error = kept.error or UpstreamUnavailableError("The answer has a gap.")
+            return Found(old, "stale", forward, landed.stored, error=error, key=key)
         if led:
             self._figures.misses += 1
         else:
             self._figures.collapsed += 1
         return Found(kept, "miss" if led else "collapsed", forward, landed.stored, key=key)
+
+    async def _hurried(
+        self,
+        key: Hashable,
+        wish: Freshness,
+        forward: Forward,
+        so_far: Callable[[], Awaitable[Loaded[V] | None]],
+    ) -> Found[V]:
+        """Return what there is so far for a caller whose time is over; the flight goes on."""
+        began = self._flights.began_at(key)
+        kept = self._store.peek(key)
+        if began is None or kept is None or kept.stored_at != began or kept.error is not None:
+            kept = None  # else it was made of this flight, for one who was out of time before
+        if kept is None or self._monotonic() >= kept.fresh_until:
+            loaded = None if began is None or wish.whole else await so_far()
+            if loaded is None or began is None:
+                raise UpstreamTimeoutError("There was no answer in time.")
+            kept = self._dated(loaded.value, None, loaded.size_bytes, loaded.ttl_s)
+            kept = replace(kept, stored_at=began)
+            landed = self._land(key, kept, keep=not wish.no_store)
+        else:
+            landed = _Landed(kept, stored=False)
+        self._figures.collapsed += 1
+        return Found(landed.kept, "collapsed", forward, landed.stored, late=True, key=key)
 
     def _still(self, old: Kept[V], wish: Freshness) -> bool:
         # The wait itself may have been longer than what was left of the clock.
@@ -215,15 +263,20 @@ class Cache(Generic[V]):
                 if self._flights.keeps(key):
                     self._store.pop(key)  # what it contradicts is no answer any more
                 raise
-            if error.nature == "outage":
-                # From its end: a time-out would else be over before it spared anyone a call.
-                ttl_s, at = clocks.failure_ttl_s, self._monotonic()
-            else:
-                ttl_s, at = clocks.not_found_ttl_s, begun
             # A copy is kept: the original holds the frames, and with them the bodies, of its call.
-            return self._land(key, self._dated(None, fresh_copy(error), FAILURE_BYTES, ttl_s, at))
-        kept = self._dated(loaded.value, None, loaded.size_bytes, loaded.ttl_s, begun)
-        return self._land(key, replace(kept, whole=loaded.whole))
+            told = fresh_copy(error)
+            if error.nature == "crowd":
+                # Said by ourselves of this moment, and not of the origin: no reason not to ask it.
+                return _Landed(self._dated(None, told, FAILURE_BYTES, 0.0), stored=False)
+            if error.nature == "outage":
+                kept = self._dated(None, told, FAILURE_BYTES, clocks.failure_ttl_s)
+            else:
+                kept = self._dated(None, told, FAILURE_BYTES, clocks.not_found_ttl_s, begun)
+            return self._land(key, kept, keep=self._flights.keeps(key))
+        since = begun if loaded.whole else None
+        kept = self._dated(loaded.value, None, loaded.size_bytes, loaded.ttl_s, since)
+        kept = replace(kept, stored_at=begun, whole=loaded.whole)
+        return self._land(key, kept, keep=self._flights.keeps(key))
 
     def _dated(
         self,
@@ -231,12 +284,18 @@ class Cache(Generic[V]):
         error: ServiceError | None,
         size_bytes: int,
         ttl_s: float,
-        at: float,
+        since: float | None = None,
     ) -> Kept[V]:
+        """Return it with a freshness that counts `since` then, or from now.
+
+        From now counts what a slow origin caused, failures and gaps: it would else be over before
+        it spared anyone a call.
+        """
+        at = self._monotonic() if since is None else since
         spread = 1 - _JITTER + 2 * _JITTER * self._rand()
         return Kept(value, error, at, at + ttl_s * spread, size_bytes)
 
-    def _land(self, key: Hashable, kept: Kept[V]) -> _Landed[V]:
+    def _land(self, key: Hashable, kept: Kept[V], *, keep: bool) -> _Landed[V]:
         """Keep what came, before the last whole answer if it is none itself.
 
         The flight's own last step, so that no moment exists in which the answer is neither in the
@@ -250,8 +309,9 @@ class Cache(Generic[V]):
             kept = replace(kept, behind=good, size_bytes=size_bytes)
         if kept.outage is not None:
             kept = replace(kept, probe_at=kept.stored_at + self._clocks.probe_s)
-        lasts = kept.fresh_until > kept.stored_at or kept.behind is not None
-        if not (lasts and self._flights.keeps(key)):
+        since = kept.stored_at if is_answer else self._monotonic()
+        lasts = kept.fresh_until > since or kept.behind is not None
+        if not (lasts and keep):
             return _Landed(kept, stored=False)
         stored = self._store.put(key, kept, size_bytes=kept.size_bytes)
         if not stored and kept.behind is not None:

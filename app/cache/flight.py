@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Final, Generic, TypeVar
+from contextvars import Context, ContextVar, copy_context
+from typing import Any, Final, Generic, TypeVar
 
 from app.errors import ServiceError, UpstreamUnavailableError
 
@@ -14,28 +15,45 @@ E = TypeVar("E", bound=BaseException)
 
 
 def everybody() -> None:
-    """Let a load begin, whoever asks."""
+    """Let a load begin, or be joined, whoever asks."""
 
 
 class _Flight(Generic[V]):
     """One load under way: who waits for it, and what shall become of it."""
 
-    __slots__ = ("began_at", "keep", "owned", "task", "waiters")
+    __slots__ = ("began_at", "committed", "context", "keep", "owned", "task", "waiters")
 
-    def __init__(self, task: asyncio.Task[V], began_at: float) -> None:
+    def __init__(self, task: asyncio.Task[V], context: Context, began_at: float) -> None:
         self.task = task
+        self.context = context  # what runs in the task sees it, and what it begins a copy
         self.began_at = began_at
         self.waiters = 0
         self.owned = False  # goes on without anybody who waits
+        self.committed = False  # has begun what leaving would not undo
         self.keep = False  # somebody wants the answer kept
+
+
+_FLIGHT: Final[ContextVar[_Flight[Any] | None]] = ContextVar("flight", default=None)
+
+
+def commit() -> None:
+    """Let the flight that runs this go on to its end, whoever leaves it.
+
+    For the moment before a load does what can't be taken back: the next to ask would else cause
+    the same again. What it began in tasks of its own speaks for it.
+    """
+    flight = _FLIGHT.get()
+    if flight is not None:
+        flight.committed = True
 
 
 class Flights(Generic[K, V]):
     """Loads under way, at most one per key that anybody may still join.
 
     The task of a load belongs to this object, not to the caller who happened to come first, so a
-    caller's cancellation harms nobody else; the last caller to leave cancels the load, unless the
-    flight is owned: begun for nobody, or left by one who had no more time and will come again.
+    caller's cancellation harms nobody else; the last caller to leave cancels the load, unless it
+    is committed, or the flight is owned: begun for nobody, or left by one who had no more time and
+    will come again.
 
     There is no lock: everything runs on one event loop, so what stands between two awaits is
     atomic. Three orders keep it right, each marked where it is held:
@@ -57,6 +75,7 @@ class Flights(Generic[K, V]):
         load: Callable[[], Awaitable[V]],
         admit: Callable[[], None] = everybody,
         *,
+        board: Callable[[], None] = everybody,
         keep: bool = True,
         since: float | None = None,
         wait_s: float | None = None,
@@ -66,7 +85,7 @@ class Flights(Generic[K, V]):
         Others wait for the same run, so `load` must hold nothing that belongs to one caller. A
         flight that began before `since` is not joined but succeeded by a new one. `keep` is told
         to the load by `keeps`. `admit` is called before a new one begins, in the same context, and
-        prevents it by raising.
+        prevents it by raising; `board` in the context of one that is joined.
 
         Raises:
             TimeoutError: `wait_s` seconds were not enough; the flight goes on.
@@ -80,6 +99,8 @@ class Flights(Generic[K, V]):
             joined = None
         if joined is None:
             admit()
+        else:
+            joined.context.run(board)
         flight = joined or self._start(key, load)
         flight.waiters += 1  # (1)
         flight.keep = flight.keep or keep
@@ -92,6 +113,7 @@ class Flights(Generic[K, V]):
                 raise TimeoutError
         finally:
             flight.waiters -= 1
+            flight.owned = flight.owned or (flight.committed and not flight.waiters)
             if not (flight.waiters or flight.owned or flight.task.done()):
                 self._release(key, flight)  # (2)
                 flight.task.cancel()
@@ -119,6 +141,11 @@ class Flights(Generic[K, V]):
         """
         flight = self._joinable.get(key)
         return flight is not None and flight.keep and flight.task is asyncio.current_task()
+
+    def began_at(self, key: K) -> float | None:
+        """Return when the flight of `key` began, or None if there is none to join."""
+        flight = self._in_the_air(key)
+        return None if flight is None else flight.began_at
 
     def forget(self, matches: Callable[[K], bool]) -> None:
         """Let nobody join the flights of keys that match any more; who waits goes on waiting."""
@@ -154,7 +181,12 @@ class Flights(Generic[K, V]):
             if error is not None and flight.owned and not isinstance(error, ServiceError):
                 _complain(task, error)
 
-        flight = _Flight(asyncio.create_task(_run(load)), self._monotonic())
+        async def run() -> V:
+            _FLIGHT.set(flight)
+            return await load()
+
+        context = copy_context()
+        flight = _Flight(asyncio.create_task(run(), context=context), context, self._monotonic())
         flight.task.add_done_callback(end)
         self._tasks.add(flight.task)
         self._joinable[key] = flight
@@ -181,10 +213,6 @@ def fresh_copy(error: E) -> E:
     copy = type(error).__new__(type(error), *error.args)
     copy.__dict__.update(error.__dict__)
     return copy
-
-
-async def _run(load: Callable[[], Awaitable[V]]) -> V:
-    return await load()
 
 
 def _landed(task: asyncio.Task[V]) -> V:

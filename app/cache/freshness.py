@@ -15,7 +15,7 @@ class Freshness:
     None means that the cache's own clocks hold. `no_cache` asks for an answer of now, and
     `only_if_cached` for no call at all; `no_store` keeps nothing on this caller's behalf.
     `max_stale_s` and `stale_if_error_s` count from the end of freshness. `wait_s` bounds how long
-    the caller waits, not the load.
+    the caller waits, not the load. To who wants it `whole` an answer with a gap is a failure.
     """
 
     max_age_s: float | None = None
@@ -25,6 +25,7 @@ class Freshness:
     stale_if_error_s: float | None = None
     no_store: bool = False
     wait_s: float | None = None
+    whole: bool = False
 
     @property
     def insists(self) -> bool:
@@ -34,6 +35,10 @@ class Freshness:
     def accepts_age(self, age_s: float) -> bool:
         """Say whether something fresh of this age is fresh enough."""
         return not self.no_cache and (self.max_age_s is None or age_s <= self.max_age_s)
+
+    def finds_failed(self, kept: Kept[V]) -> bool:
+        """Say whether `kept` is no answer to this caller, so that an older one may stand in."""
+        return kept.outage is not None or (self.whole and kept.has_gap)
 
 
 USUAL: Final = Freshness()
@@ -58,16 +63,17 @@ def judge(kept: Kept[V] | None, wish: Freshness, clocks: Clocks, now: float) -> 
     if kept is None:
         return Verdict(forward="bypass" if wish.no_store else "miss")
     good = kept.good
-    current = kept if kept.outage is None else good
+    failed = wish.finds_failed(kept)
+    current = good if failed else kept
     is_fresh = current is not None and now < current.fresh_until
     if current is not None and is_fresh and wish.accepts_age(current.age_s(now)):
         return Verdict(serve=current)
     old = good if may_stand_in(good, wish, clocks, now) else None
     if old is not None and now < kept.probe_at:
         return Verdict(serve=old)
-    if kept.outage is not None and now < kept.fresh_until:
+    if failed and now < kept.fresh_until:
         # It has just failed, so asking now would be answered by the same.
-        return Verdict(serve=kept)
+        return Verdict(serve=kept if kept.outage is not None or old is None else old)
     if good is not None and _may_go_out(good, wish, clocks, now):
         return Verdict(serve=good, refresh=True)
     forward: Forward = "request" if is_fresh else "stale"

@@ -7,6 +7,7 @@ from app.domain.catalogue import CATEGORIES
 from app.domain.parameter import Parameter, enum, many, text, word
 from app.domain.status import CANCELING, GROUPS, STATUSES
 
+_NEWER = "or a newer word: one that the platform refuses is 400 `invalid-value`"
 _STATES = "enqueued, assigned, started, paused, completed"
 _RESULTS = "ok, error, warning, cancelled, abandoned, timedout"
 # Numbers are told a little narrower than they are read, so that none is beyond the greatest.
@@ -34,19 +35,28 @@ def statuses(one: str) -> tuple[Parameter, ...]:
 
 def pushed(one: str) -> tuple[Parameter, ...]:
     """Return the filters that the platform has too."""
+    return (*_words(), *_plans(one), *_resources(), *_circumstances())
+
+
+def _words() -> tuple[Parameter, ...]:
     return (
         many(
             "state",
-            f"The platform's own state: {_STATES}, or a newer word.",
+            f"The platform's own state: {_STATES}, {_NEWER}.",
             "started",
             values.folded,
         ),
         many(
             "result",
-            f"The platform's own result code: {_RESULTS}, or a newer word.",
+            f"The platform's own result code: {_RESULTS}, {_NEWER}.",
             "error",
             values.folded,
         ),
+    )
+
+
+def _plans(one: str) -> tuple[Parameter, ...]:
+    return (
         many(
             "type",
             "The platform's type of work: a GUID or a name, as the platform spells it.",
@@ -65,6 +75,11 @@ def pushed(one: str) -> tuple[Parameter, ...]:
             "~Nightly",
             values.text_or_part,
         ),
+    )
+
+
+def _resources() -> tuple[Parameter, ...]:
+    return (
         many(
             "resource",
             "Id of what is worked on, as sent, in lower or in upper case.",
@@ -78,6 +93,11 @@ def pushed(one: str) -> tuple[Parameter, ...]:
             values.text_or_part,
         ),
         many("resource_type", "Kind of resource, as the platform spells it.", "machine"),
+    )
+
+
+def _circumstances() -> tuple[Parameter, ...]:
+    return (
         many(
             "started_by",
             f"The user who caused it, as written. {_PART}",
@@ -87,8 +107,7 @@ def pushed(one: str) -> tuple[Parameter, ...]:
         many("queue", "The queue it waits in, as the platform spells it.", "legacySync"),
         many(
             "priority",
-            "low, below_normal, normal, above_normal, high, or a newer word; the platform's "
-            "spelling (belowNormal) is understood.",
+            f"low, below_normal, normal, above_normal, high (belowNormal is understood), {_NEWER}.",
             "below_normal",
             values.priority,
         ),
@@ -117,7 +136,8 @@ def local(items: str) -> tuple[Parameter, ...]:
             "tenant",
             f"{items.capitalize()} of a tenant and those below it, by its numeric id or its UUID. "
             "The platform tells which number a UUID stands for only in items: the tenant's own "
-            "match at once, those below it as soon as one of its own was seen.",
+            "match at once, those below it as soon as one of its own was seen; until then "
+            "`meta.notes` says so.",
             "1496262",
             values.tenant,
             _matching(f"{_NUMBER}|{_UUID}"),

@@ -1,11 +1,11 @@
 """Filters that the platform lacks: what is looked at here, item by item."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeAlias
 
 from app.domain.parts import Tenant
 from app.domain.query import TaskQuery
-from app.domain.reading import Item, Reading
+from app.domain.reading import Item, ItemT_co, Reading
 
 Keep: TypeAlias = Callable[[Reading[Item]], bool]
 
@@ -46,6 +46,24 @@ def sight(within: tuple[str, ...] | None, tenants: Tenants) -> Keep | None:
         return True
 
     return sees
+
+
+def visible(
+    readings: Sequence[Reading[ItemT_co]], sees: Keep | None
+) -> Sequence[Reading[ItemT_co]]:
+    """Return those of `readings` that may be seen, whichever tells its tenant's number."""
+    if sees is None:
+        return readings
+    for reading in readings:
+        sees(reading)
+    return [reading for reading in readings if sees(reading)]
+
+
+def unknown_tenants(query: TaskQuery, account: str, tenants: Tenants) -> tuple[str, ...]:
+    """Return the UUIDs whose subtrees `query` is about while no item told their numbers."""
+    wanted = () if query.tenant_exact else query.values("tenant")
+    uuids = sorted({each for each in (*wanted, *(query.within or ())) if not each.isdecimal()})
+    return tuple(each for each in uuids if tenants.number_of(account, each) is None)
 
 
 def local_filters(query: TaskQuery, tenants: Tenants) -> list[Keep]:

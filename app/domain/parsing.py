@@ -66,7 +66,7 @@ def parse(pairs: Iterable[tuple[str, str]], table: Table) -> Asked:
     query = table.query(
         accounts=_sorted(given, "account"),
         ids=ids,
-        statuses=_statuses(given, table),
+        **_statuses(given, table),
         filters=tuple((name, _sorted(given, name)) for name in FILTERS if name in given),
         tenant_exact="tenant" in given and _single(given, "tenant_scope") == "exact",
         roots_only=_single(given, "roots_only") is True,
@@ -130,21 +130,29 @@ def _shape(given: Given) -> Shape:
     return Shape(fields, _sorted(given, "include"))
 
 
-def _statuses(given: Given, table: Table) -> tuple[str, ...] | None:
-    """Status and status_group are ANDed like any two parameters, and both are sets of statuses.
+def _statuses(given: Given, table: Table) -> dict[str, Any]:
+    """Return `statuses` and `status_parts` of the query.
 
-    None means any of them, whether no status or every one was asked for.
+    Status and status_group are ANDed like any two parameters, and both are sets of statuses. None
+    means any of them, whether no status or every one was asked for.
     """
-    asked: list[set[str]] = []
-    if "status" in given:
-        asked.append(set(given["status"]))
-    if "status_group" in given:
-        asked.append({status for group in given["status_group"] for status in GROUPS[group]})
+    if "status" not in given and "status_group" not in given:
+        return {}
     # Activities are never asked to cancel; the group that has the word is asked for the rest.
     lacking = {CANCELING.status} if table.query is ActivityQuery else set()
     known = set(STATUSES) - lacking
-    wanted = known.intersection(*asked)
-    return tuple(sorted(wanted)) if wanted != known else None
+
+    def told(wanted: set[str]) -> tuple[str, ...] | None:
+        return tuple(sorted(wanted)) if wanted != known else None
+
+    status = known.intersection(given.get("status", known))
+    groups = given.get("status_group", GROUPS)
+    group = known.intersection(each for word in groups for each in GROUPS[word])
+    both = "status" in given and "status_group" in given and status != group
+    return {
+        "statuses": told(status & group),
+        "status_parts": (told(status), told(group)) if both else None,
+    }
 
 
 def _windows(given: Given, faults: Faults) -> tuple[tuple[InstantField, Window], ...]:

@@ -2,16 +2,13 @@
 
 from dataclasses import dataclass
 
+from app.domain.bounds import Params, bound_by, ends_before, order_by, sort_bounds, windows
 from app.domain.columns import TIMES
-from app.domain.filters import Keep, Tenants, local_filters, sight
-from app.domain.moments import resolve
+from app.domain.filters import Keep, Tenants, local_filters, sight, unknown_tenants
 from app.domain.pushing import push
 from app.domain.query import ActivityQuery, Position, TaskQuery
 from app.domain.reading import InstantField, Item, Reading
 from app.domain.status import CANCELING, COMPLETED, FINISHED, UNFINISHED
-from app.domain.times import rfc3339
-
-Params = tuple[tuple[str, str], ...]
 
 _CODES = {status.status: code for code, status in FINISHED.items()}
 _STATES = {
@@ -21,17 +18,17 @@ _STATES = {
     },
     CANCELING.status: frozenset(UNFINISHED),
 }
-_ALWAYS_THERE = {"created_at", "updated_at"}  # required in lists (P§10.1)
-_EPOCH = "gt(1970-01-01T00:00:00Z)"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How one query is answered: `params` go to the platform, the rest is done here.
 
-    `keep` filters what the platform can't; None when its answer is exact. `sees` says what the
-    asker may see of it, None for all. `after_ns` and `before_ns` bound the sort key (included,
-    excluded); the one in the walk's direction is also where reading ends.
+    In a tie another list follows that of `params`: `then` holds the place where it begins, and its
+    params. `keep` filters what the platform can't; None when its answer is exact. `sees` says what
+    the asker may see of it, None for all; it `learns` when both may let pass what they refused
+    before. `after_ns` and `before_ns` bound the sort key (included, excluded); the one in the
+    walk's direction is also where reading ends.
     """
 
     params: Params
@@ -42,6 +39,13 @@ class Plan:
     before_ns: int | None
     position: Position | None
     sees: Keep | None = None
+    then: tuple[Position, Params] | None = None
+    learns: bool = False
+
+    @property
+    def lists(self) -> tuple[tuple[Position | None, Params], ...]:
+        """What the platform is asked for, one list after the other, and where those after begin."""
+        return ((None, self.params),) if self.then is None else ((None, self.params), self.then)
 
     @property
     def scans(self) -> bool:
@@ -62,6 +66,14 @@ class Plan:
     def precedes(self, one: Position, other: Position) -> bool:
         """Say whether `one` comes strictly before `other` in the walk."""
         return one > other if self.descending else one < other
+
+    def never(self, reading: Reading[Item]) -> bool:
+        """Say whether `reading` and all that follows has no sort key but the year 1.
+
+        A walk that goes back ends there; only its bound tells that no absent times come first.
+        """
+        bounded = self.position is not None and self.descending
+        return bounded and reading.is_never(self.field)
 
     def ended(self, place: Position) -> bool:
         """Say whether `place` lies beyond the window's far end: nothing more will match."""
@@ -88,22 +100,24 @@ def make_plan(
     if not all(conditions.values()):
         return None
     params = [(name, value) for name in sorted(conditions) for value in sorted(conditions[name])]
-    bounds = _bounds(query, now_ns, step_s)
+    bounds = windows(query, now_ns, step_s)
     if bounds is None:
         return None
     names = TIMES[type(query)]
     after_ns, before_ns = bounds.pop(query.sort, (None, None))
-    params += _sort_bound(query, names[query.sort], after_ns, before_ns)
+    begun = len(params)
     for field, (after, before) in sorted(bounds.items()):
         # One bound a field is all the platform takes (P§5.3); the other is cut here.
-        params += _bound(names[field], ("ge", after), ("lt", before))
+        params += bound_by(names[field], ("ge", after), ("lt", before))
         if after is not None and before is not None:
-            keeps.append(_before(field, before))
-    direction = "desc" if query.descending else "asc"
-    # Ties go by id, in the same direction: a total order (P§6).
-    params += [("order", f"{direction}({names[query.sort]})"), ("order", f"{direction}(id)")]
+            keeps.append(ends_before(field, before))
+    params += order_by(names[query.sort], descending=query.descending)
+    bound, rest = sort_bounds(query, names[query.sort], after_ns, before_ns)
+    then = None
+    if rest is not None:
+        then = rest[0], (*params[:begun], *rest[1], *params[begun:])
     return Plan(
-        tuple(params),
+        (*params[:begun], *bound, *params[begun:]),
         _all(keeps),
         query.sort,
         query.descending,
@@ -111,21 +125,9 @@ def make_plan(
         before_ns,
         query.position,
         sight(query.within, tenants),
+        then,
+        bool(unknown_tenants(query, account, tenants)),
     )
-
-
-def _bounds(
-    query: TaskQuery, now_ns: int, step_s: float
-) -> dict[InstantField, tuple[int | None, int | None]] | None:
-    """Return the bounds of each window in nanoseconds, None when one of them is empty by now."""
-    bounds = {}
-    for field, window in query.windows:
-        after = resolve(window.after, now_ns, step_s)
-        before = resolve(window.before, now_ns, step_s)
-        if after is not None and before is not None and after >= before:
-            return None
-        bounds[field] = (after, before)
-    return bounds
 
 
 def _push_statuses(
@@ -156,41 +158,6 @@ def _push_statuses(
 
 def _narrow(conditions: dict[str, frozenset[str]], name: str, allowed: frozenset[str]) -> None:
     conditions[name] = conditions[name] & allowed if name in conditions else allowed
-
-
-def _sort_bound(query: TaskQuery, name: str, after_ns: int | None, before_ns: int | None) -> Params:
-    """Return the one bound that the sort field may carry (P§5.3): where the walk goes on.
-
-    The walk's place is sent as an inclusive bound and cut here, for ties. A batch is small and
-    read whole on every page, so that its missing ids are always known.
-    """
-    place = None if query.ids else query.position
-    place_ns = None if place is None else place.key_ns
-    after, before = ("ge", after_ns), ("lt", before_ns)
-    if query.descending:
-        bound = _bound(name, ("le", place_ns), before, after)
-    else:
-        bound = _bound(name, ("ge", place_ns), after, before)
-    if bound or query.sort in _ALWAYS_THERE or query.ids:
-        return bound
-    # Where absent times sort is unknown (P§6); a bound leaves them out.
-    return ((name, _EPOCH),)
-
-
-def _bound(name: str, *bounds: tuple[str, int | None]) -> Params:
-    """Return the first of `bounds` that there is, as the platform's filter."""
-    for operator, ns in bounds:
-        if ns is not None:
-            return ((name, f"{operator}({rfc3339(ns)})"),)
-    return ()
-
-
-def _before(field: InstantField, bound_ns: int) -> Keep:
-    def keep(reading: Reading[Item]) -> bool:
-        at_ns = reading.at_ns(field)
-        return at_ns is not None and at_ns < bound_ns
-
-    return keep
 
 
 def _all(keeps: list[Keep]) -> Keep | None:

@@ -35,6 +35,9 @@ FILTERS: tuple[FilterName, ...] = get_args(FilterName)
 SORT_FIELDS: tuple[InstantField, ...] = get_args(InstantField)
 LIMIT_DEFAULT, LIMIT_MAX = 100, 1000
 IDS_MAX = 200
+_START_NS = 2**63 - 1  # beyond every sort key, up or down
+_ID_END = 2**63  # ids are below it
+_LAST = "~"  # behind every alias
 
 
 class Age(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -67,6 +70,21 @@ class Position(
     account: str
     after: int = 0
 
+    @classmethod
+    def start(cls, *, descending: bool) -> "Position":
+        """Return the place before everything that has a sort key."""
+        return cls(_START_NS, 0, _LAST) if descending else cls(-_START_NS, 0, "")
+
+    @classmethod
+    def tie_end(cls, key_ns: int, *, descending: bool) -> "Position":
+        """Return the place behind everything readable that has this sort key."""
+        return cls(key_ns, -_ID_END, _LAST) if descending else cls(key_ns, _ID_END, "")
+
+    @property
+    def ends_tie(self) -> bool:
+        """Whether it is a `tie_end`, or that of an unreadable item that follows one."""
+        return abs(self.number) == _ID_END
+
 
 class Shape(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Which keys the objects of an answer have.
@@ -90,16 +108,19 @@ class TaskQuery(
     """One question about tasks. Equal questions are equal values, however they were spelt.
 
     `accounts`, `ids`, `statuses` and the values in `filters` are sorted and without duplicates;
-    empty `accounts` means all, `statuses` None means any. `filters` are by our parameter name;
-    `~` before a name means contains. `anchor_ns` is the now that ages are counted from in a walk,
-    `position` what the walk has passed, and `missed` the accounts that failed on a page before; all
-    three are empty on its first page. `within` are the tenants whose subtrees the asker may see,
-    None for all: it shapes the answer, so it is part of the question, but of no cursor.
+    empty `accounts` means all, `statuses` None means any. Where `status` and `status_group` were
+    given and differ, `status_parts` are what each asks for, and `statuses` what both do. `filters`
+    are by our parameter name; `~` before a name means contains. `anchor_ns` is the now that ages
+    are counted from in a walk, `position` what the walk has passed, `in_tie` says that so much has
+    the same sort key that only ids lead on, and `missed` are the accounts that failed on a page
+    before; all four are empty on its first page. `within` are the tenants whose subtrees the asker
+    may see, None for all: it shapes the answer, so it is part of the question, but of no cursor.
     """
 
     accounts: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
     statuses: tuple[str, ...] | None = None
+    status_parts: tuple[tuple[str, ...] | None, tuple[str, ...] | None] | None = None
     filters: tuple[tuple[FilterName, tuple[str, ...]], ...] = ()
     tenant_exact: bool = False
     roots_only: bool = False
@@ -111,6 +132,7 @@ class TaskQuery(
     shape: Shape = Shape()
     anchor_ns: int | None = None
     position: Position | None = None
+    in_tie: bool = False
     missed: tuple[str, ...] = ()
     within: tuple[str, ...] | None = None
 
@@ -145,6 +167,8 @@ _FINISHED = frozenset(status.status for status in FINISHED.values())
 
 def _asked(query: TaskQuery, name: str) -> object:
     """Return what a query asks by a parameter."""
+    if name in _STATUS_PARTS and query.status_parts is not None:
+        return query.status_parts[_STATUS_PARTS[name]]
     if name in _ATTRIBUTES:
         return attrgetter(*_ATTRIBUTES[name])(query)
     stem, _, bound = name.rpartition("_")
@@ -155,6 +179,7 @@ def _asked(query: TaskQuery, name: str) -> object:
     return query.values(cast("FilterName", name))
 
 
+_STATUS_PARTS = {"status": 0, "status_group": 1}
 _ATTRIBUTES = {
     "account": ("accounts",),
     "id": ("ids",),

@@ -43,6 +43,10 @@ class Reading(msgspec.Struct, Generic[ItemT_co], frozen=True, kw_only=True, gc=F
         sent = self.sent_times[_POSITIONS[field]]
         return nanoseconds(sent) if sent else None
 
+    def is_never(self, field: InstantField) -> bool:
+        """Say whether a time of the item is in the year 1: how Go programs print "never"."""
+        return (self.sent_times[_POSITIONS[field]] or "").startswith("0001-")
+
     def item_with(self, *, raw: bool, payload: bool) -> ItemT_co:
         """Return the item with the keys `raw` and `result_payload` as far as they are asked for.
 

@@ -87,7 +87,8 @@ class Task(msgspec.Struct, frozen=True, gc=False):
     activities: Annotated[
         tuple[Activity, ...] | msgspec.UnsetType | None,
         Meta(
-            description="Its steps, flat; with `include=activities`."
-            " Null when they could not be read."
+            description="Its steps, flat; with `include=activities`. Null when they could not be"
+            " read, or were too many: `meta.notes` of a list says so, and for a single task"
+            " `Link: <…/activities>; rel=related` leads to all of them."
         ),
     ] = UNSET

@@ -20,9 +20,15 @@ _OURS = re.compile(r"(?:([a-z0-9-]{1,32})\.)?([0-9]{1,19})")
 _SNAKE = re.compile(r"_(.)")
 _BOOLEANS = {"true": True, "false": False}
 _YES_AND_NO = {"1": "true", "yes": "true", "on": "true", "0": "false", "no": "false"}
-_PRIORITIES = {
-    word.lower(): word for word in ("low", "belowNormal", "normal", "aboveNormal", "high")
+PRIORITIES = {
+    "low": "low",
+    "below_normal": "belowNormal",
+    "normal": "normal",
+    "above_normal": "aboveNormal",
+    "high": "high",
 }
+"""The platform's priorities by our words for them."""
+_PRIORITIES = {word.lower(): word for word in PRIORITIES.values()}
 # Words for the same thing: ours, our group's, the platform's. Who writes one meant the other.
 _SAME = tuple(
     (told.status, told.group, word)

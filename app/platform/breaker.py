@@ -110,9 +110,10 @@ class Breaker(httpx.AsyncBaseTransport):
     a token endpoint that is down must not stop calls whose token still serves.
 
     Failures are no answer, a time-out, a 5xx, a redirect, an answer that can't be read, and a
-    refusal of the account: a 401 to a token that has just been replaced, a 403 to a list (one
-    object may be forbidden alone). An attempt that the deadline cut off is a time-out; one whose
-    caller left, or whose token was too old, is neither good nor bad.
+    refusal of the account: a 401 to a token that has just been replaced, a 403 to a list. An
+    attempt that the deadline cut off is a time-out. Neither good nor bad is one whose caller left,
+    one whose token was too old, and a 403 to a single object: it may be another tenant's (P§12.1),
+    and would else close the circuit of an account that may read nothing.
 
     Raises:
         UpstreamUnavailableError: the circuit is open; at once, and `Retrying` passes it on.
@@ -173,6 +174,6 @@ def _failed(request: httpx.Request, response: httpx.Response) -> bool | None:
     # Who logs in backs off by itself from a refusal.
     if endpoint != "token" and response.status_code == httpx.codes.UNAUTHORIZED:
         return True if request.extensions.get("just_replaced") else None
-    if endpoint in _LISTS and response.status_code == httpx.codes.FORBIDDEN:
-        return True
+    if endpoint != "token" and response.status_code == httpx.codes.FORBIDDEN:
+        return True if endpoint in _LISTS else None
     return outcome_of(response) in _FAILURES

@@ -204,7 +204,10 @@ class PlatformClient:
             return found
         if endpoint == kind.one and response.status_code == httpx.codes.NOT_FOUND:
             raise self._not_found(kind, response)
-        raise refusal(response, account=self._account, now=self._clock())
+        error = refusal(response, account=self._account, now=self._clock())
+        if endpoint == kind.one and response.status_code == httpx.codes.FORBIDDEN:
+            error.refused = True  # it may be another tenant's: the account may be well (P§12.1)
+        raise error
 
     def _not_found(self, kind: Kind[Item], response: httpx.Response) -> Exception:
         # The platform names the domain and the code of an error, bare or wrapped (P§12.2). All else

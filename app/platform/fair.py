@@ -1,29 +1,49 @@
 """A line for each consumer, served in turn by weight."""
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 T = TypeVar("T")
 
 
+class Party(Protocol):
+    """Those whom one call serves, where they are several."""
+
+    def watch(self, joined: Callable[[str], None]) -> Callable[[], None]:
+        """Tell `joined` of consumers beside the first, until what is returned is called."""
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Whose call it is, and how many turns it gets for one turn of a weight of 1."""
+    """Whose call it is, and how many turns it gets for one turn of a weight of 1.
+
+    Others of its `party` may come to wait for it too.
+    """
 
     consumer: str = "anonymous"
     weight: float = 1.0
+    party: Party | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Line(Generic[T]):
     weight: float
     next_at: float = 0.0
-    items: deque[T] = field(default_factory=deque)
+    places: "deque[Place[T]]" = field(default_factory=deque)
 
     @property
     def length(self) -> float:
-        return len(self.items) / self.weight
+        return len(self.places) / self.weight
+
+
+@dataclass(slots=True, eq=False)
+class Place(Generic[T]):
+    """Where an item waits: in the lines of all whom it serves, in none once it left."""
+
+    item: T
+    lines: list[_Line[T]] = field(default_factory=list)
 
 
 class FairQueue(Generic[T]):
@@ -31,7 +51,8 @@ class FairQueue(Generic[T]):
 
     Each line has the virtual time of its next turn and moves on by the inverse of its weight; the
     earliest is served. A line that was empty joins at the present, so nobody saves turns up, and
-    one who waits alone behind a thousand of another waits for one of them.
+    one who waits alone behind a thousand of another waits for one of them. What serves several
+    waits in the lines of all, and goes by the first whose turn comes.
     Lines are kept: consumers are a closed set.
     """
 
@@ -43,13 +64,17 @@ class FairQueue(Generic[T]):
     def __len__(self) -> int:
         return self._size
 
-    def put(self, share: Share, item: T) -> None:
-        """Add `item` to the end of its consumer's line."""
-        line = self._line(share)
-        if not line.items:
-            line.next_at = max(line.next_at, self._now)
-        line.items.append(item)
+    def put(self, share: Share, item: T) -> Place[T]:
+        """Add `item` to the end of its consumer's line, and return its place."""
+        place = Place(item)
         self._size += 1
+        self._stand(place, self._line(share))
+        return place
+
+    def join(self, place: Place[T], share: Share) -> None:
+        """Let what waits at `place` wait in another consumer's line too."""
+        if place.lines:
+            self._stand(place, self._line(share))
 
     def pop(self) -> T:
         """Take out the item whose turn it is.
@@ -60,26 +85,36 @@ class FairQueue(Generic[T]):
         line = min((line for line in self._waiting()), key=lambda line: line.next_at)
         self._now = line.next_at
         line.next_at += 1 / line.weight
-        self._size -= 1
-        return line.items.popleft()
+        place = line.places[0]
+        self.discard(place)
+        return place.item
 
-    def discard(self, share: Share, item: T) -> None:
-        """Take out `item` if it still waits."""
-        line = self._line(share)
-        if item in line.items:
-            line.items.remove(item)
-            self._size -= 1
+    def discard(self, place: Place[T]) -> None:
+        """Take out what waits at `place`, if it still does."""
+        self._size -= bool(place.lines)
+        for line in place.lines:
+            line.places.remove(place)
+        place.lines.clear()
 
     def make_room(self, share: Share) -> T | None:
         """Take out the newest item of the longest line, for one of a shorter line.
 
-        None when the line of `share` is the longest: then it is the newcomer who can't stay.
+        One that others wait for as well goes last. None when the line of `share` is the longest:
+        then it is the newcomer who can't stay.
         """
         longest = max(self._waiting(), key=lambda line: line.length)
         if self._line(share).length >= longest.length:
             return None
-        self._size -= 1
-        return longest.items.pop()
+        newest = reversed(longest.places)
+        place = next((each for each in newest if len(each.lines) == 1), longest.places[-1])
+        self.discard(place)
+        return place.item
+
+    def _stand(self, place: Place[T], line: _Line[T]) -> None:
+        if not line.places:
+            line.next_at = max(line.next_at, self._now)
+        line.places.append(place)
+        place.lines.append(line)
 
     def _line(self, share: Share) -> _Line[T]:
         line = self._lines.setdefault(share.consumer, _Line(share.weight))
@@ -87,4 +122,4 @@ class FairQueue(Generic[T]):
         return line
 
     def _waiting(self) -> list[_Line[T]]:
-        return [line for line in self._lines.values() if line.items]
+        return [line for line in self._lines.values() if line.places]

@@ -10,7 +10,7 @@ from app.errors import (
     UpstreamThrottledError,
 )
 from app.platform.events import GateClosed, Listen, Refusal, TurnRefused, TurnTaken
-from app.platform.fair import FairQueue, Share
+from app.platform.fair import FairQueue, Place, Share
 from app.platform.pace import Pace
 
 
@@ -19,7 +19,8 @@ class Gate:
 
     While the platform asked for quiet the gate is closed, and everyone is told so at once, those
     in the queue too: what is kept may then be served, and a wait of unknown worth is the caller's
-    to choose. With the queue full the newest of the longest line has to leave.
+    to choose. With the queue full the newest of the longest line has to leave. A call that others
+    come to wait for too takes its turn in the best of their lines.
 
     All runs on one event loop, so what stands between two awaits is atomic.
     """
@@ -105,16 +106,25 @@ class Gate:
         if not self._waiting and self._has_room() and not self._pace.wait_s():
             self._go()
             return
-        turn = self._join(share)
+        place = self._join(share)
+        turn = place.item
+
+        def joined(consumer: str) -> None:
+            self._waiting.join(place, Share(consumer))
+
+        forget = share.party.watch(joined) if share.party is not None else None
         try:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled() and turn.exception() is None:
                 self._leave()  # the turn came in the very moment its caller left
-            self._waiting.discard(share, turn)
+            self._waiting.discard(place)
             raise
+        finally:
+            if forget is not None:
+                forget()
 
-    def _join(self, share: Share) -> "asyncio.Future[None]":
+    def _join(self, share: Share) -> "Place[asyncio.Future[None]]":
         if self.full:
             last = self._waiting.make_room(share)
             if last is None:
@@ -122,9 +132,9 @@ class Gate:
                 raise self._overloaded()
             self._refuse(last, self._overloaded(), "overloaded")
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.put(share, turn)
+        place = self._waiting.put(share, turn)
         self._pump()
-        return turn
+        return place
 
     def _has_room(self) -> bool:
         return self._running < self._pace.concurrency

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -23,6 +24,22 @@ MARGIN_S, MARGIN_PART = 120.0, 0.10
 REPLACED_AGAIN_S = 5.0
 # Wait after a request that failed, doubling; longer when the endpoint says so.
 BACKOFF_S, BACKOFF_MAX_S = 1.0, 60.0
+
+
+class Waiting(Protocol):
+    """A call that will be made, unless it is cancelled."""
+
+    def cancel(self) -> None:
+        """Take it back."""
+
+
+Later = Callable[[float, Callable[[], None]], Waiting]
+
+
+def later(seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
+    """Make `call` after so many seconds, on nobody's behalf."""
+    # A context of its own: that of the request which had the last token lives no longer than it.
+    return asyncio.get_running_loop().call_later(seconds, call, context=Context())
 
 
 class Endpoint(Protocol):
@@ -49,8 +66,8 @@ class Tokens:
     """Keeps the token of one account.
 
     Requests for a token run in a task of their own: all who need one wait for the same, and
-    one who leaves takes nothing from the others. Nothing runs by timer: the next use notices that
-    a renewal is due, and an idle service asks for nothing.
+    one who leaves takes nothing from the others. A renewal comes by a timer, or by the first use
+    after its time; one token that nobody used is let go, so an idle service asks for nothing.
 
     A request that failed is not repeated by the next caller: until the back-off ends, all are told
     of the same failure. A new secret ends the back-off of one that was refused.
@@ -64,12 +81,16 @@ class Tokens:
         monotonic: Callable[[], float],
         rand: Callable[[], float],
         listen: Listen,
+        later: Later = later,
     ) -> None:
         self._endpoint = endpoint
         self._account = account
         self._monotonic = monotonic
         self._rand = rand
         self._listen = listen
+        self._later = later
+        self._timer: Waiting | None = None
+        self._used = False
         self._held: Token | None = None
         self._generation = 0
         self._renewal: asyncio.Task[Token] | None = None
@@ -87,12 +108,15 @@ class Tokens:
         now = self._monotonic()
         held = self._held
         if held is not None and now < held.unusable_at:
+            self._used = True
             if now >= max(held.renew_at, self._ask_not_before):
                 _ = self._renewing()  # behind: nobody awaits it
             return held
         if self._renewal is None and self._failure is not None and self._backs_off(self._failure):
             raise self._told(self._failure)
-        return await asyncio.shield(self._renewing())
+        token = await asyncio.shield(self._renewing())
+        self._used = True
+        return token
 
     async def instead_of(self, refused: Token) -> Token:
         """Return a token younger than one that the platform refused, or that one for lack of any.
@@ -145,6 +169,7 @@ class Tokens:
             self._ask_not_before = self._monotonic() + wait_s
             self._backoff_s = min(2 * self._backoff_s, BACKOFF_MAX_S)
             self._failure = self._told(error)
+            self._renew_after(wait_s)
             self._listen(TokenRefreshFailed(self._account, error.slug))
             raise self._told(error) from error
         finally:
@@ -152,17 +177,34 @@ class Tokens:
         self._generation += 1
         self._backoff_s, self._ask_not_before, self._failure = BACKOFF_S, 0.0, None
         life_s = grant.lifetime_s
+        renew_at = begun + life_s * (RENEW_FROM + (RENEW_TO - RENEW_FROM) * self._rand())
         self._held = Token(
             grant.bearer,
             self._generation,
-            renew_at=begun + life_s * (RENEW_FROM + (RENEW_TO - RENEW_FROM) * self._rand()),
+            renew_at=renew_at,
             unusable_at=begun + life_s - min(MARGIN_S, life_s * MARGIN_PART),
         )
+        self._used = False
+        self._renew_after(renew_at - self._monotonic())
         self._listen(TokenRefreshed(self._account, self._generation, life_s))
         return self._held
 
+    def _renew_after(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._later(seconds, self._renew_if_used)
+
+    def _renew_if_used(self) -> None:
+        self._timer = None
+        held = self._held
+        # Without a token that serves the next use asks at once, and has to be told of a failure.
+        if self._used and held is not None and self._monotonic() < held.unusable_at:
+            _ = self._renewing()
+
     async def aclose(self) -> None:
         """End a renewal that still runs; who waits for it is cancelled with it."""
+        if self._timer is not None:
+            self._timer.cancel()
         if self._renewal is not None:
             self._renewal.cancel()
             await asyncio.wait({self._renewal})

@@ -7,6 +7,7 @@ from app.sandbox.faults import fault, warning
 from app.sandbox.story import Moment, Story, number_of
 from app.sandbox.times import duration_of, text_of
 
+_CHILD_EVERY = 9  # one agent's process in so many stands below another
 _SOLUTIONS = [
     {"key": "Retry"},
     {"key": "Ignore", "context": {"applyToAll": False}},
@@ -141,9 +142,10 @@ def context(story: Story, rng: Random) -> dict[str, Any] | None:
     if story.kind.style == "agent":
         return {
             **{f"Backup{key}": value for key, value in plan.items()},
-            "CommandID": story.kind.type, "HasChildren": True, "IsProcessRoot": True,
-            "MachineName": resource["name"], "ProcessID": story.draw % 5000, "Specific": "Business",
-            "isLegacy": True, "runMode": run_mode, "title": title,
+            "CommandID": story.kind.type, "HasChildren": True,
+            "IsProcessRoot": story.draw % _CHILD_EVERY > 0, "MachineName": resource["name"],
+            "ProcessID": story.draw % 5000, "Specific": "Business", "isLegacy": True,
+            "runMode": run_mode, "title": title,
         }  # fmt: skip
     if story.kind.style == "cloud":
         return {

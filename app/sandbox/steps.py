@@ -89,7 +89,7 @@ def activity_object(story: Story, step: Step) -> dict[str, Any]:
     if step.parent is not None:
         activity |= {
             "parentActivityId": step.parent, "parentActivityIdString": str(step.parent),
-            "context": {"isLegacy": True, "title": step.title},
+            "context": {"IsProcessRoot": False, "isLegacy": True, "title": step.title},
         }  # fmt: skip
     elif (root_context := context(story, rng)) is not None:
         activity["context"] = root_context

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,12 +10,13 @@ from typing import Any
 import msgspec
 
 from app.domain.activity import Activity
-from app.domain.filters import Keep
-from app.domain.plan import Params
+from app.domain.bounds import Params
+from app.domain.filters import Keep, visible
+from app.domain.reading import Reading
 from app.domain.task import Task
-from app.errors import ServiceError
-from app.service.fanout import Fanout
+from app.service.fanout import Outcome
 from app.service.reading import Platform
+from app.service.rounds import Rounds
 
 PAGE_SIZE = 1000
 # The platform takes `taskId` several times (P§4.1); tasks have one to six activities, so that a
@@ -26,52 +27,72 @@ _ORDER: Params = (("order", "asc(createdAt)"), ("order", "asc(id)"))
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """Items of an answer, what failed on the way to them by account, and remarks for people."""
+    """Items of an answer, what failed on the way to them, and remarks for people."""
 
     items: Sequence[Any]
-    failures: dict[str, ServiceError] = field(default_factory=dict)
+    failures: Sequence[Outcome[Any]] = ()
     notes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Steps:
+    """The activities of the tasks of one account, by id, of those tasks for which all were read.
+
+    `strays` counts those that tell no task that was asked for.
+    """
+
+    of: dict[str, Sequence[Activity]] = field(default_factory=dict)
+    strays: int = 0
 
 
 async def attach(
     tasks: Sequence[Task],
-    fanout: Fanout,
+    rounds: Rounds,
     *,
     pages_max: int,
     sees: Keep | None,
-    until: float,
 ) -> Attached:
     """Return `tasks` with their `activities`, oldest first, or `null` where they are unknown.
 
-    Accounts are asked at once, `until` the deadline of the fan-out. Unknown are those of an
-    account that fails, those beyond its first `pages_max` pages, of which a note tells, and those
-    of an unreadable task. What the asker does not see is left out.
+    Accounts are asked at once, in a round of their own. Unknown are those of an account that fails
+    or can't be asked any more, those beyond its first `pages_max` pages, and those of an unreadable
+    task; notes tell of what is not an account's failure. What the asker does not see is left out.
     """
     numbers: dict[str, list[str]] = defaultdict(list)
     for task in tasks:
         if "unreadable" not in task.anomalies:
             numbers[task.account].append(task.upstream_id)
 
-    async def read(platform: Platform, account: str) -> dict[str, list[Activity]]:
+    async def read(platform: Platform, account: str) -> _Steps:
         return await _read(platform, account, numbers[account], pages_max=pages_max, sees=sees)
 
-    outcomes = await fanout.ask(sorted(numbers), read, until=until)
-    known: dict[str, list[Activity]] = {}
+    outcomes = await rounds.ask(sorted(numbers), read)
+    known: dict[str, Sequence[Activity]] = {}
+    notes: list[str] = []
     for outcome in outcomes:
-        known |= outcome.value or {}
-    failures = {each.account: each.error for each in outcomes if each.error is not None}
-    notes = tuple(
-        f"Not all activities of the tasks of {each.account} were read; ask for fewer tasks."
-        for each in outcomes
-        if each.value is not None and len(each.value) < len(numbers[each.account])
-    )
+        if outcome.value is not None:
+            known |= outcome.value.of
+            notes += _notes(outcome.account, outcome.value, len(numbers[outcome.account]))
+        elif not outcome.blamed:
+            notes.append(
+                f"No time was left to read the activities of the tasks of {outcome.account}."
+            )
+    failures = [each for each in outcomes if each.error is not None]
     filled = [
         msgspec.structs.replace(
             task, activities=tuple(known[task.id]) if task.id in known else None
         )
         for task in tasks
     ]
-    return Attached(filled, failures, notes)
+    return Attached(filled, failures, tuple(notes))
+
+
+def _notes(account: str, steps: _Steps, tasks: int) -> Iterator[str]:
+    if len(steps.of) < tasks:
+        yield f"Not all activities of the tasks of {account} were read; ask for fewer tasks."
+    if steps.strays:
+        what = "activity" if steps.strays == 1 else "activities"
+        yield f"{steps.strays} {what} of {account} stand in no task, since they tell none of these."
 
 
 class _Budget:
@@ -93,49 +114,56 @@ async def _read(
     *,
     pages_max: int,
     sees: Keep | None,
-) -> dict[str, list[Activity]]:
-    """Return the activities by the id of their task, of those tasks for which all were read."""
+) -> _Steps:
     budget = _Budget(pages_max)
+    starts = range(0, len(numbers), _TASKS_PER_CALL)
+    wanted = [numbers[start : start + _TASKS_PER_CALL] for start in starts]
     try:
         async with asyncio.TaskGroup() as group:
-            chunks = [
-                group.create_task(
-                    _read_chunk(
-                        platform,
-                        account,
-                        numbers[start : start + _TASKS_PER_CALL],
-                        budget,
-                        sees=sees,
-                    )
-                )
-                for start in range(0, len(numbers), _TASKS_PER_CALL)
-            ]
+            reads = [group.create_task(_read_chunk(platform, each, budget)) for each in wanted]
     except ExceptionGroup as failed:
         # One call that fails ends the others, and its failure is the account's.
         raise failed.exceptions[0] from None
-    return {task: steps for chunk in chunks for task, steps in chunk.result().items()}
+    steps = _Steps()
+    for chunk, read in zip(wanted, reads, strict=True):
+        if (readings := read.result()) is not None:
+            _sort(visible(readings, sees), [f"{account}.{number}" for number in chunk], steps)
+    return steps
 
 
 async def _read_chunk(
-    platform: Platform,
-    account: str,
-    numbers: Sequence[str],
-    budget: _Budget,
-    *,
-    sees: Keep | None,
-) -> dict[str, list[Activity]]:
-    """Return the activities by the id of their task, or nothing when the budget ends first."""
+    platform: Platform, numbers: Sequence[str], budget: _Budget
+) -> Sequence[Reading[Activity]] | None:
+    """Return the activities of the tasks with these `numbers`, None when the budget ends first."""
     if not budget.take():
-        return {}
+        return None
     params = (*(("taskId", number) for number in numbers), *_ORDER)
-    found: dict[str, list[Activity]] = {f"{account}.{number}": [] for number in numbers}
+    found: list[Reading[Activity]] = []
     whole = False
     async with aclosing(platform.activity_pages(params, limit=PAGE_SIZE)) as pages:
         async for page in pages:
-            for reading in page.readings:
-                if sees is None or sees(reading):
-                    found.setdefault(reading.item.task_id or "", []).append(reading.item)
+            found += page.readings
             whole = page.last
             if not whole and not budget.take():
                 break
-    return found if whole else {}
+    return found if whole else None
+
+
+def _sort(readings: Sequence[Reading[Activity]], tasks: Sequence[str], steps: _Steps) -> None:
+    """Put `readings` into `steps` by their task; when only one was asked for, they are of it."""
+    found: dict[str, list[Activity]] = {task: [] for task in tasks}
+    seen: set[int] = set()
+    for reading in readings:
+        # Pages are no snapshot (P§8): what moved between two of them comes twice.
+        if reading.number in seen:
+            continue
+        if reading.number is not None:
+            seen.add(reading.number)
+        task = reading.item.task_id
+        if task is None and len(tasks) == 1:
+            task = tasks[0]
+        if task in found:
+            found[task].append(reading.item)
+        else:
+            steps.strays += 1
+    steps.of |= found

@@ -11,8 +11,9 @@ from app.domain.query import TaskQuery
 from app.errors import AccountNotFoundError, ScopeDeniedError
 from app.service.batch import Batch
 from app.service.encode import key_text
-from app.service.items import House, OneItem
+from app.service.house import House
 from app.service.nouns import ACTIVITIES, TASKS
+from app.service.questions import OneItem
 from app.service.scope import Scope
 from app.service.tasks import Tree
 
@@ -146,7 +147,7 @@ class Admin:
             if query.ids:
                 calls += [_call(account, noun.one, ids) for ids in batch.wanted(account)]
             elif plan is not None:
-                calls.append(_call(account, noun.one, plan.params))
+                calls += [_call(account, noun.one, params) for _, params in plan.lists]
         return calls
 
     def _plan(self, query: TaskQuery, account: str) -> Plan | None:

@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from app.domain.bounds import Params
 from app.domain.ids import Ref, read_ref
-from app.domain.plan import Params
 from app.domain.reading import Item
 from app.service.nouns import Noun
-from app.service.reading import Slice
+from app.service.walk import Slice
 
 _IDS_PER_CALL = 100  # 100 UUIDs make 4 kB of URL; servers commonly allow 8
 

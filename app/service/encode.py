@@ -100,12 +100,13 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Answer(Body):
-    """A body with its next page; `codings` holds what was made of it so far, by coding.
+    """A body with what is said beside it; `codings` holds what was made of it so far, by coding.
 
-    `failed` are the accounts whose items are not in it; one that is `denied` is nobody's to read.
+    `link` is the header of that name (RFC 8288). `failed` are the accounts whose items are not in
+    it; one that is `denied` is nobody's to read.
     """
 
-    next: str | None = None
+    link: str | None = None
     failed: tuple[str, ...] = ()
     denied: bool = False
     codings: dict[str, Body] = field(default_factory=dict, compare=False, repr=False)
@@ -129,7 +130,7 @@ USUAL: Final[Wanted] = USUAL_FRESHNESS
 def encode(
     body: Any,
     *,
-    next_path: str | None = None,
+    link: str | None = None,
     failed: tuple[str, ...] = (),
     within: tuple[str, ...] | None = None,
     denied: bool = False,
@@ -143,7 +144,7 @@ def encode(
     digest = hashlib.blake2b(encoded, digest_size=16)
     if within is not None:
         digest.update(_encoder.encode(within))
-    return Answer(encoded, f'"{digest.hexdigest()}"', next_path, failed, denied)
+    return Answer(encoded, f'"{digest.hexdigest()}"', link, failed, denied)
 
 
 def key_text(key: Any) -> str:

@@ -10,7 +10,8 @@ from app.errors import (
     OverloadedError,
     RequestError,
     ServiceError,
-    UpstreamFailedError,
+    UpstreamAuthFailedError,
+    UpstreamError,
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
@@ -25,12 +26,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[T]):
-    """What one account gave, or why it gave nothing; `as_of_ns` is when it was asked."""
+    """What one account gave, or why it gave nothing; `as_of_ns` is when it was asked.
+
+    It is not `blamed` for an error when another account left no time to ask it.
+    """
 
     account: str
     as_of_ns: int
     value: T | None
     error: ServiceError | None
+    blamed: bool = True
 
 
 class Fanout:
@@ -51,9 +56,20 @@ class Fanout:
         self._clock = clock
         self._monotonic = monotonic
 
-    def deadline(self) -> float:
-        """Return when an answer that is begun now must be there, in monotonic seconds."""
-        return self._monotonic() + self._deadline_s
+    def deadline(self, wait_s: float | None = None) -> float:
+        """Return when an answer that is begun now must be there, in monotonic seconds.
+
+        `wait_s` is what the caller has instead of the usual time, if anything.
+        """
+        return self._monotonic() + (self._deadline_s if wait_s is None else wait_s)
+
+    def left_part(self, until: float) -> float:
+        """Return which part of the deadline is left, 1 at its beginning."""
+        return (until - self._monotonic()) / self._deadline_s
+
+    def now_ns(self) -> int:
+        """Return the time, in Unix nanoseconds."""
+        return int(self._clock() * 1_000_000_000)
 
     async def ask(
         self,
@@ -61,19 +77,27 @@ class Fanout:
         read: Callable[[Platform, str], Awaitable[T]],
         *,
         until: float,
+        note: Callable[[Outcome[T]], None],
     ) -> list[Outcome[T]]:
         """Return the outcome of `read` for each of `accounts`, in their order.
 
-        `until` is the `deadline` of the whole answer, however many times it asks.
+        `until` is the `deadline` of the whole answer, however many times it asks. `note` is told
+        each outcome as it comes.
         """
+
+        async def one(account: str) -> Outcome[T]:
+            outcome = await self._one(account, read, until)
+            note(outcome)
+            return outcome
+
         async with asyncio.TaskGroup() as group:
-            asked = [group.create_task(self._one(account, read, until)) for account in accounts]
+            asked = [group.create_task(one(account)) for account in accounts]
         return [task.result() for task in asked]
 
     async def _one(
         self, account: str, read: Callable[[Platform, str], Awaitable[T]], until: float
     ) -> Outcome[T]:
-        as_of_ns = int(self._clock() * 1_000_000_000)
+        as_of_ns = self.now_ns()
         try:
             async with asyncio.timeout(until - self._monotonic()):
                 value = await read(self._platforms[account], account)
@@ -88,8 +112,10 @@ class Fanout:
             # Our own queue is full, which says nothing of the account.
             return Outcome(account, as_of_ns, None, exc)
         except ServiceError as exc:
-            if isinstance(exc, UpstreamFailedError) and exc.refused:
-                self._book.answered(account, as_of_ns)
+            if isinstance(exc, UpstreamError) and exc.refused:
+                # One object that is forbidden says nothing of the account, good or bad.
+                if not isinstance(exc, UpstreamAuthFailedError):
+                    self._book.answered(account, as_of_ns)
                 return Outcome(account, as_of_ns, None, exc)
             error = exc
         else:
@@ -114,34 +140,37 @@ def first_failure(outcomes: Iterable[Outcome[T]]) -> ServiceError | None:
             upstream=errors[0].upstream,
         )
     told = ", ".join(f"{account} ({error.slug})" for account, error in failed.items())
-    return UpstreamUnavailableError(
-        f"Accounts failed: {told}.", retry_after_s=min(waits, default=_RETRY_AFTER_S)
-    )
+    kind = OverloadedError if is_crowded(errors) else UpstreamUnavailableError
+    return kind(f"Accounts failed: {told}.", retry_after_s=min(waits, default=_RETRY_AFTER_S))
+
+
+def is_crowded(errors: Iterable[ServiceError | None]) -> bool:
+    """Say whether an account was not asked for lack of room: true of this moment alone."""
+    return any(isinstance(error, OverloadedError) for error in errors)
 
 
 def refuse_failures(outcomes: Sequence[Outcome[T]]) -> None:
     """Let a partial answer pass, and an empty one never.
 
     Raises:
+        RequestError: an account says that the question is wrong.
         ServiceError: every account failed.
     """
+    for outcome in outcomes:
+        if isinstance(outcome.error, RequestError):
+            raise outcome.error
     failure = first_failure(outcomes)
     if failure is not None and all(outcome.error is not None for outcome in outcomes):
         raise failure
 
 
-def refuse_partial(failed: Sequence[str]) -> None:
-    """Refuse an answer that lacks accounts, for callers who said `partial=deny`.
-
-    Raises:
-        UpstreamUnavailableError: some of its accounts `failed`.
-    """
-    if failed:
-        raise UpstreamUnavailableError(
-            f"Not every account answered, and partial=deny was asked: {', '.join(failed)}.",
-            retry_after_s=_RETRY_AFTER_S,
-            account=failed[0],
-        )
+def partial_denied(failed: Sequence[str]) -> UpstreamUnavailableError:
+    """Return what those who said `partial=deny` are told of an answer that lacks accounts."""
+    return UpstreamUnavailableError(
+        f"Not every account answered, and partial=deny was asked: {', '.join(failed)}.",
+        retry_after_s=_RETRY_AFTER_S,
+        account=failed[0],
+    )
 
 
 def only_one(

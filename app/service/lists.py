@@ -11,7 +11,7 @@ from app.domain.query import Age, Position, TaskQuery
 from app.service.encode import AccountMeta, Answer, ListMeta, PageInfo, encode, time_text
 from app.service.fanout import Outcome
 from app.service.nouns import Noun
-from app.service.reading import Slice
+from app.service.walk import Slice
 
 _MAY_LACK = {"started_at", "completed_at"}
 
@@ -64,7 +64,7 @@ class ListPage:
         body = self._noun.envelope(tuple(content.items), page, meta)
         return encode(
             body,
-            next_path=page.next,
+            link=page.next and f'<{page.next}>; rel="next"',
             failed=tuple(sorted(failed)),
             within=self._query.within,
             denied=content.denied,
@@ -83,12 +83,20 @@ class ListPage:
             msgspec.structs.replace(
                 query,
                 position=position,
+                in_tie=self._is_in_tie(position),
                 anchor_ns=self._anchor_ns if ages else None,
                 missed=missed,
                 within=None,  # whoever continues the walk sees what they may see
             )
         )
         return PageInfo(query.limit, True, cursor, f"{self._noun.path}?cursor={cursor}")
+
+    def _is_in_tie(self, position: Position) -> bool:
+        """Say whether the walk stands still by times, so that it has to go on by ids."""
+        before = self._query.position
+        if before is None:
+            return False
+        return position == before or (self._query.in_tie and position.key_ns == before.key_ns)
 
     def _notes(self, keyless: int) -> tuple[str, ...]:
         sort, many = self._query.sort, self._noun.many
@@ -105,4 +113,5 @@ class ListPage:
 
 def _account(outcome: Outcome[Slice]) -> AccountMeta:
     as_of = None if outcome.value is None else time_text(outcome.as_of_ns)
-    return AccountMeta(outcome.account, as_of, outcome.error.slug if outcome.error else None)
+    problem = outcome.error.slug if outcome.error and outcome.blamed else None
+    return AccountMeta(outcome.account, as_of, problem)

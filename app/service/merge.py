@@ -6,7 +6,7 @@ from typing import Any
 
 from app.domain.query import Position
 from app.domain.reading import Reading
-from app.service.reading import Slice
+from app.service.walk import Slice
 
 
 @dataclass(frozen=True, slots=True)

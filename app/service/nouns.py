@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.domain.activity import Activity
-from app.domain.plan import Params
+from app.domain.bounds import Params
 from app.domain.reading import Item, Page, Reading
 from app.domain.task import Task
 from app.errors import (

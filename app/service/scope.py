@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from app.errors import ParameterFault, ScopeDeniedError
-from app.service.asking import ASKING
+from app.service.asking import ASKING, Party
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,4 +99,10 @@ class Caller:
         if not self._paid:
             self._take(self.consumer)
             self._paid = True
-        ASKING.set(self.consumer.name)
+        ASKING.set(Party(self.consumer.name))
+
+    def board(self) -> None:
+        """Have the work of this context, which another began, done for this consumer too."""
+        party = ASKING.get()
+        if party is not None:
+            party.join(self.consumer.name)

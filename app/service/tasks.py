@@ -8,8 +8,10 @@ from app.domain.query import ActivityQuery, Shape
 from app.domain.tree import grow
 from app.service.activities import PAGE_SIZE
 from app.service.encode import USUAL, Delivery, Wanted
-from app.service.items import House, ItemService, OneItem
+from app.service.house import House
+from app.service.items import ItemService
 from app.service.nouns import ACTIVITIES, TASKS
+from app.service.questions import OneItem
 from app.service.scope import Caller
 
 
@@ -47,20 +49,20 @@ class TaskService(ItemService):
     ) -> Delivery:
         """Return the activities of the task with the id `text`, oldest first, flat or as a tree.
 
-        A page holds a thousand; the walk of the rare task with more goes on flat.
+        A page holds a thousand; the walk of the rare task with more goes on flat. The time of one
+        answer covers both questions.
 
         Raises:
             RequestError: as `get`.
         """
-        began = self._house.monotonic()
+        until = self._house.fanout.deadline(wanted.wait_s)
         found = await self.get(text, Shape(), caller, wanted)
         if found.kept.error is not None:
             return found
         task = msgspec.json.decode(found.unwrap().body, type=_Named)
         query = _steps_of(task.id, task.account, shape, caller)
-        if wanted.wait_s is not None:
-            spent_s = self._house.monotonic() - began
-            wanted = replace(wanted, wait_s=max(0.0, wanted.wait_s - spent_s))
+        if found.forward is not None:
+            wanted = replace(wanted, wait_s=max(0.0, until - self._house.monotonic()))
         if not tree:
             return await self._steps.ask(query, caller, wanted)
         return await self._steps.ask(query, caller, wanted, key=Tree(query), arrange=grow)

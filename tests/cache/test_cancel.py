@@ -6,11 +6,15 @@ import pytest
 
 from app.cache.answers import Loaded
 from app.cache.cache import Cache
-from app.cache.flight import Flights
+from app.cache.flight import Flights, commit
 from app.errors import UpstreamFailedError, UpstreamUnavailableError
 from tests.cache.origin import Clock, Origin
 
 pytestmark = pytest.mark.usefixtures("_nothing_leaks")
+
+
+async def _committing() -> None:
+    commit()
 
 
 async def _leave(*callers: asyncio.Task[tuple[int, bool]]) -> None:
@@ -44,6 +48,30 @@ async def test_last_one_out() -> None:
 
     assert [caller.cancelled() for caller in callers] == [True] * 3
     assert origin.cancellations == 1
+
+
+async def test_committed(cache: Cache[str]) -> None:
+    """A load that has begun what can't be undone goes on when all have left, and is kept."""
+    origin = Origin(Loaded("answer", 100, 10.0), shut=True)
+
+    async def load() -> Loaded[str]:
+        await asyncio.create_task(_committing())
+        return await origin()
+
+    caller = asyncio.create_task(cache.get("key", load))
+    await origin.entered.wait()
+    caller.cancel()
+    await asyncio.wait((caller,))
+    joined = asyncio.create_task(cache.get("key", load))
+    asyncio.get_running_loop().call_soon(origin.gate.set)
+
+    assert (await joined).how == "collapsed"
+    assert (origin.calls, origin.cancellations) == (1, 0)
+
+
+async def test_nothing_to_commit() -> None:
+    """Outside of a flight there is nothing to hold on to."""
+    commit()
 
 
 async def test_leave_as_it_lands(cache: Cache[str]) -> None:

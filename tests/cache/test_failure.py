@@ -51,7 +51,6 @@ async def test_shared(cache: Cache[str]) -> None:
         pytest.param(UpstreamThrottledError("Slow down.", retry_after_s=5.0), 2.0, id="failure"),
         pytest.param(TaskNotFoundError("No such task."), 5.0, id="not found"),
         pytest.param(AmbiguousIdError("Two have it."), 5.0, id="ambiguous"),
-        pytest.param(OverloadedError("Too much."), 2.0, id="overloaded"),
     ],
 )
 async def test_kept_for_a_moment(
@@ -68,6 +67,19 @@ async def test_kept_for_a_moment(
     assert (again.how, anew.how) == ("hit", "miss")
     assert origin.calls == 2
     assert vars(_raised(again)) == vars(error)
+
+
+async def test_crowd_is_not_kept(cache: Cache[str]) -> None:
+    """A want of room is told to all who wait for it and kept for nobody."""
+    origin: Origin[Loaded[str]] = Origin(OverloadedError("Too much."), shut=True)
+    asked = [asyncio.create_task(cache.get("key", origin)) for _ in range(3)]
+    await origin.entered.wait()
+    origin.gate.set()
+    found = await asyncio.gather(*asked)
+
+    assert {_raised(each).slug for each in found} == {"overloaded"}
+    assert (await cache.get("key", origin)).how == "miss"
+    assert cache.figures().entries == 0
 
 
 async def test_kept_without_frames(cache: Cache[str]) -> None:

@@ -114,12 +114,20 @@ async def test_quick_refresh(clock: Clock) -> None:
     assert _told(await cache.get("key", origin)) == ("miss", "new")
 
 
-@pytest.mark.parametrize("outage", [OUTAGE, OverloadedError("Too much.")])
-async def test_outage(
-    cache: Cache[str], clock: Clock, origin: Origin[Loaded[str]], outage: ServiceError
-) -> None:
+async def test_crowd(cache: Cache[str], clock: Clock, origin: Origin[Loaded[str]]) -> None:
+    """Without room to ask the old is served too, but the next caller may ask again."""
+    origin.outcome = OverloadedError("Too much.")
+    clock.now += 50
+    crowded = await cache.get("key", origin)
+    origin.outcome = Loaded("new", 100, 10.0)
+
+    assert (_told(crowded), crowded.stored) == (("stale", "old"), False)
+    assert _told(await cache.get("key", origin)) == ("miss", "new")
+
+
+async def test_outage(cache: Cache[str], clock: Clock, origin: Origin[Loaded[str]]) -> None:
     """While the origin fails the old is served, marked, and the origin asked once in 30 s."""
-    origin.outcome = outage
+    origin.outcome = OUTAGE
     clock.now += 50
     seen = []
     for _ in range(60):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ pytestmark = pytest.mark.machine
 
 HERE = Path(__file__).parent
 DOCUMENT = HERE.parent.parent / "openapi" / "openapi.json"
+COOKBOOK = HERE.parent.parent / "docs" / "consumers.md"
+TYPESCRIPT = re.compile(r"^```typescript\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 STRICT = ["--strict", "--noUncheckedIndexedAccess", "--exactOptionalPropertyTypes"]
 MODULES = ["--module", "nodenext", "--target", "es2022", "--types", "node"]
 
@@ -55,6 +58,23 @@ def test_typescript(url: str, tmp_path: Path) -> None:
     assert ids == told(url, "failed", "warning")
     assert len(ids) > 50
     assert all(int(each) > 2**53 for each in ids)
+
+
+def test_cookbook(url: str, tmp_path: Path) -> None:
+    """The cookbook's TypeScript compiles strictly as it stands, and walks everything."""
+    block = TYPESCRIPT.search(COOKBOOK.read_text(encoding="utf-8"))
+    assert block is not None
+    (tmp_path / "node_modules").symlink_to(installed())
+    (tmp_path / "package.json").write_text('{"type": "module"}', encoding="utf-8")
+    (tmp_path / "cookbook.ts").write_text(block[1], encoding="utf-8")
+
+    run_tool("tsc", *STRICT, *MODULES, "cookbook.ts", folder=tmp_path)
+    printed = ran(["env", f"GATE_URL={url}", program("node"), "cookbook.js"], tmp_path)
+
+    query = "created_after=24h&limit=1000"
+    page = httpx.get(f"{url}/v1/tasks?{query}", trust_env=False).json()
+    assert int(printed) == len(page["items"]) > 50
+    assert page["page"]["next"] is None
 
 
 def test_typescript_mistake(tmp_path: Path) -> None:

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.bounds import Params
 from app.domain.filters import KnownTenants
 from app.domain.parameters import ACTIVITY_PARAMETERS, TASK_PARAMETERS
 from app.domain.parsing import parse
-from app.domain.plan import Params, Plan, make_plan
+from app.domain.plan import Plan, make_plan
 from app.domain.query import Position, TaskQuery
 from app.domain.reading import Reading
 from app.domain.status import FINISHED, GROUPS, STATUSES, UNFINISHED, status_of

@@ -62,6 +62,38 @@ def test_agrees_with_itself(name: str) -> None:
     assert not query.agrees(TaskQuery(), {"started_by"})
 
 
+BOTH = {"status": "failed,running", "status_group": "failure"}
+
+
+@pytest.mark.parametrize(
+    ("walked", "beside", "agrees"),
+    [
+        pytest.param({"status_group": "failure"}, {"status": "failed"}, False, id="one of a group"),
+        pytest.param(
+            {"status_group": "failure"},
+            {"status": "timed_out,failed,abandoned"},
+            True,
+            id="the group's statuses",
+        ),
+        pytest.param({"status_group": "canceled"}, {"status": "canceled"}, True, id="its only one"),
+        pytest.param(BOTH, BOTH, True, id="both"),
+        pytest.param(BOTH, {"status": "running,failed"}, True, id="first of both"),
+        pytest.param(BOTH, {"status_group": "failure"}, True, id="second of both"),
+        pytest.param(BOTH, {"status": "failed"}, False, id="what both leave"),
+        pytest.param({"status": "failed"}, BOTH, False, id="both beside one"),
+        pytest.param(
+            {"status": "failed", "status_group": "failure"},
+            {"status": "running,failed", "status_group": "failure"},
+            False,
+            id="other ways to the same",
+        ),
+    ],
+)
+def test_status_agrees(walked: dict[str, str], beside: dict[str, str], *, agrees: bool) -> None:
+    """`status` and `status_group` each say which statuses they ask for, and must say the same."""
+    assert asked(**beside).agrees(asked(**walked), beside) == agrees
+
+
 @pytest.mark.parametrize("name", ["fields", "include"])
 def test_shape_agrees(name: str) -> None:
     """Of `fields` and `include` either may be repeated without the other."""

@@ -35,7 +35,14 @@ ODD = (
 )  # fmt: skip
 MISSING = ("0", "7", "eu2.7", "zz.7", "nonsense", "eu2.", ".7", "9223372036854775808", "EU2.7")
 MISSING_UUID = "00000000-0000-4000-8000-000000000000"
-FIELDS = ("id", "status", "tenant.id", "error", "policy.name", "created_at")
+FIELDS = (
+    "id", "status", "tenant.id", "tenant.ancestor_ids", "error", "error.message", "policy.name",
+    "warnings.code", "warnings", "resource", "resource.type", "progress.percent", "created_at",
+)  # fmt: skip
+INCLUDED: dict[Noun, tuple[str, ...]] = {
+    "tasks": ("raw", "result_payload", "activities"),
+    "activities": ("raw", "result_payload"),
+}
 LASTING = {
     "type", "policy", "policy_name", "policy_type", "resource", "resource_name", "resource_type",
     "started_by", "queue", "priority", "tag", "workflow", "task", "parent", "tenant",
@@ -62,6 +69,7 @@ def questions(noun: Noun, items: Sequence[Item], accounts: Sequence[str]) -> Any
         "limit": one_of(LIMITS),
         "partial": one_of(("allow", "deny")),
         "fields": several(st.sampled_from(FIELDS)),
+        "include": several(recased(INCLUDED[noun]), most=3),
     }
     # Both bounds of one time meet seldom by chance, and so does the order by it.
     windows = [(f"{stem}_after", f"{stem}_before") for stem in ("created", "started", "completed")]

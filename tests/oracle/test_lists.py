@@ -7,9 +7,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.oracle.bodies import Bodies
 from tests.oracle.questions import Question, lasting_questions, query_string, questions
 from tests.oracle.truth import Item, Noun, Truth, instant, truth
-from tests.oracle.worlds import World, world
+from tests.oracle.worlds import Walked, World, world
 
 # They need nothing of the machine but its time.
 pytestmark = pytest.mark.machine
@@ -52,12 +53,16 @@ def search(pytestconfig: pytest.Config) -> settings:
 @each_noun
 def test_any_question(served: World, noun: Noun, search: settings) -> None:
     """At a standing clock, a walk gives what matches, all of it, in order, once."""
-    items = served.items(noun)
+    items, bodies = served.items(noun), Bodies(served)
 
     @search
     @given(questions(noun, items, served.accounts))
     def holds(asked: Question) -> None:
-        compare(served, items, asked)
+        walked = compare(served, items, asked)
+        for shown, raws in zip(walked.items, walked.raws, strict=True):
+            bodies.check(noun, asked, shown, raws)
+        unknown = [item for item in walked.items if item.get("activities", []) is None]
+        assert bool(unknown) == any("activities" in note for note in walked.notes)
 
     holds()
 
@@ -101,8 +106,8 @@ def test_while_time_passes(noun: Noun, sort: str, search: settings) -> None:
         holds()
 
 
-def compare(served: World, items: Sequence[Item], asked: Question) -> None:
-    """Ask, look, and say where the two differ."""
+def compare(served: World, items: Sequence[Item], asked: Question) -> Walked:
+    """Ask, look, say where the two differ, and return what was answered."""
     noun = items[0].noun
     told = truth(asked, items, served.accounts, served.now_ns)
     most = max(int(asked.get("limit", ["100"])[0]), limit(told, 40))
@@ -113,6 +118,7 @@ def compare(served: World, items: Sequence[Item], asked: Question) -> None:
     agree(told, walked.ids)
     assert max(walked.sizes, default=0) <= most
     assert all(missing == told.missing for missing in walked.missing)
+    return walked
 
 
 def limit(told: Truth, pages: int) -> int:

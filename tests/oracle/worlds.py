@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import msgspec
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.types import Message, Scope
@@ -21,14 +22,20 @@ HISTORY_DAYS = 1
 PAGES_MAX = 400
 
 
+class _Page(msgspec.Struct):
+    items: list[dict[str, msgspec.Raw]]
+
+
 @dataclass(frozen=True)
 class Walked:
-    """What a whole walk gave: items in order, or the code of a refusal."""
+    """What a whole walk gave: items in order, also as bytes by key, or the code of a refusal."""
 
     items: list[dict[str, Any]]
     sizes: list[int]
     missing: list[set[str] | None]
     code: str | None = None
+    raws: list[dict[str, msgspec.Raw]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def ids(self) -> list[str]:
@@ -114,6 +121,8 @@ class World:
             if answer.status_code != httpx.codes.OK:
                 return Walked([], [], [], body["code"])
             walked.items.extend(body["items"])
+            walked.raws.extend(msgspec.json.decode(answer.content, type=_Page).items)
+            walked.notes.extend(body["meta"]["notes"])
             walked.sizes.append(len(body["items"]))
             walked.missing.append(
                 None if body["meta"]["missing_ids"] is None else set(body["meta"]["missing_ids"])

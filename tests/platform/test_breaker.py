@@ -111,6 +111,21 @@ async def test_forbidden_object() -> None:
     assert platform.asked == 40
 
 
+@pytest.mark.parametrize("endpoint", ["task", "activity"])
+async def test_forbidden_between(endpoint: Endpoint) -> None:
+    """Nor does it end a row of failures, or close a circuit whose probe it is."""
+    platform = Platform()
+    for _ in range(5):
+        await platform.ask(403)
+        await platform.ask(403, endpoint=endpoint)
+    platform.time.now = 5.0
+    probe = await platform.ask(403, endpoint=endpoint)
+
+    assert (platform.asked, probe) == (10, "403")
+    assert platform.states() == ["open", "half_open", "open"]
+    assert await platform.ask() == "200"
+
+
 @pytest.mark.parametrize(
     ("steps", "apart_s", "asked"),
     [

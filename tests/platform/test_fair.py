@@ -57,11 +57,36 @@ def test_one_at_a_time() -> None:
 
 def test_discard() -> None:
     """One who leaves is forgotten; leaving twice is fine."""
-    queue = queue_of("ab")
-    queue.discard(Share("a"), "a")
-    queue.discard(Share("a"), "a")
+    queue = queue_of("b")
+    place = queue.put(Share("a"), "a")
+    queue.discard(place)
+    queue.discard(place)
 
     assert (len(queue), drained(queue)) == (1, "b")
+
+
+def test_in_two_lines() -> None:
+    """What serves a second consumer goes by the first of both lines, once, and leaves both."""
+    queue = queue_of("aaa")
+    place = queue.put(Share("a"), "x")
+    queue.join(place, Share("b"))
+    size = len(queue)
+    order = drained(queue)
+    queue.join(place, Share("c"))
+
+    assert (size, order, len(queue)) == (4, "axaa", 0)
+
+
+@pytest.mark.parametrize(("both", "leaves"), [("y", "x"), ("xy", "y")], ids=["newest", "all"])
+def test_room_beside_shared(both: str, leaves: str) -> None:
+    """What several wait for makes room last."""
+    queue: FairQueue[str] = FairQueue()
+    for item in "xy":
+        place = queue.put(Share("a"), item)
+        if item in both:
+            queue.join(place, Share("b" + item))
+
+    assert (queue.make_room(Share("c")), len(queue)) == (leaves, 1)
 
 
 @pytest.mark.parametrize(

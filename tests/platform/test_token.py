@@ -42,6 +42,39 @@ class Endpoint:
         return self.rotated_now
 
 
+class Timers:
+    """Calls that wait for their time, which the test lets come."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[float, Timer]] = []
+
+    def __call__(self, seconds: float, call: Callable[[], None]) -> "Timer":
+        """Note a call to be made after so many seconds."""
+        timer = Timer(self, call)
+        self.waiting.append((seconds, timer))
+        return timer
+
+    async def fire(self) -> float:
+        """Make the one call that waits, and return after how long; there is no other."""
+        [(seconds, timer)] = self.waiting
+        self.waiting.clear()
+        timer.call()
+        await anyio.wait_all_tasks_blocked()
+        return round(seconds, 6)
+
+
+class Timer:
+    """One call that waits."""
+
+    def __init__(self, timers: Timers, call: Callable[[], None]) -> None:
+        self.timers = timers
+        self.call = call
+
+    def cancel(self) -> None:
+        """Let it never be made."""
+        self.timers.waiting = [each for each in self.timers.waiting if each[1] is not self]
+
+
 class Keeping:
     """Tokens with all that surrounds them."""
 
@@ -49,12 +82,14 @@ class Keeping:
         self.endpoint = Endpoint()
         self.time = FakeTime()
         self.told: list[Event] = []
+        self.timers = Timers()
         self.tokens = Tokens(
             self.endpoint,
             account="eu2",
             monotonic=self.time.monotonic,
             rand=rand,
             listen=self.told.append,
+            later=self.timers,
         )
 
     async def generation_at(self, seconds: float) -> int:
@@ -109,6 +144,38 @@ async def test_renewed_behind(draw: float, before: float, after: float) -> None:
     assert await keeping.generation_at(after) == 1
     assert keeping.endpoint.asked == 2
     assert await keeping.generation_at(after) == 2
+
+
+async def test_renewed_in_time() -> None:
+    """A token that was used is renewed at its point though nobody asks; one that was not, is not.
+
+    So the next call of a quiet time finds a token, and an idle service asks for nothing.
+    """
+    keeping = Keeping()
+    await keeping.generation_at(0)
+    keeping.time.now = 840
+    assert await keeping.timers.fire() == 840.0
+    assert keeping.endpoint.asked == 2
+
+    keeping.time.now = 1680
+    assert await keeping.timers.fire() == 840.0
+    assert (keeping.endpoint.asked, keeping.timers.waiting) == (2, [])
+    assert await keeping.generation_at(1690) == 2
+    assert keeping.endpoint.asked == 3
+
+
+async def test_renewal_that_fails_in_time() -> None:
+    """A renewal by the timer that fails is tried again after 1, 2, 4 … s while the token serves."""
+    keeping = Keeping()
+    await keeping.generation_at(0)
+    keeping.endpoint.down = True
+    waits = []
+    for at in (840, 841, 843, 847, 900):
+        keeping.time.now = at
+        waits.append(await keeping.timers.fire())
+
+    assert waits == [840.0, 1.0, 2.0, 4.0, 8.0]
+    assert (keeping.endpoint.asked, keeping.timers.waiting) == (5, [])
 
 
 async def test_renewal_that_fails() -> None:
@@ -272,6 +339,24 @@ async def test_close_without_a_renewal() -> None:
     await keeping.tokens.aclose()
 
     assert keeping.endpoint.asked == 0
+
+
+async def test_close_ends_the_timer() -> None:
+    """Closing takes back what waits for its time, and nothing waits after it."""
+    keeping = Keeping()
+    await keeping.generation_at(0)
+    await keeping.tokens.aclose()
+
+    assert keeping.timers.waiting == []
+
+
+async def test_one_timer() -> None:
+    """However a token came to be replaced, one renewal waits."""
+    keeping = Keeping()
+    await keeping.tokens.instead_of(await keeping.tokens.current())
+    await keeping.generation_at(850)
+
+    assert len(keeping.timers.waiting) == 1
 
 
 async def test_repr() -> None:

@@ -187,6 +187,13 @@ def test_legacy(tasks: list[Item], activities: list[Item]) -> None:
     assert repeated == {task["id"]: task["uuid"] for task in mirrors}
 
 
+def test_roots(tasks: list[Item], activities: list[Item]) -> None:
+    """Agents say which process stands below another (P§10.8); newer producers say nothing."""
+    for items in (tasks, activities):
+        told = Counter(item.get("context", {}).get("IsProcessRoot") for item in items)
+        assert all(told[each] > 20 for each in (True, False, None))
+
+
 def test_texts(tasks: list[Item]) -> None:
     """Names hold brackets, quotes and letters of the world; parties may be empty strings."""
     policies = {task["policy"]["name"] for task in tasks if "policy" in task}

@@ -179,3 +179,65 @@ async def test_one_deadline(time: FakeTime) -> None:
     assert steps_of(body) == {"eu2.2": None, "eu2.1": None}
     assert body["meta"]["accounts"][0]["problem"] == "upstream-timeout"
     assert (alone.status_code, alone.json()["code"]) == (504, "upstream-timeout")
+
+
+async def test_twins(client: httpx.AsyncClient, upstream: FakeUpstream) -> None:
+    """A step that comes twice, pages being no snapshot, stands there once."""
+    upstream.activities = [an_activity(1, 12), an_activity(2, 12), an_activity(2, 12)]
+    body = await get(client, "/v1/tasks?include=activities&id=12")
+
+    assert steps_of(body) == {"eu2.12": ["eu2.1", "eu2.2"]}
+
+
+ODD = {
+    "no task": {"taskId": None},
+    "odd task": {"taskId": "x"},
+    "unreadable": {"id": 2.5, "idString": "?"},
+}
+
+
+@pytest.mark.parametrize(
+    ("odd", "told"),
+    [(ODD["no task"], "3 activities"), (ODD["unreadable"], "1 activity")],
+    ids=["no task", "unreadable"],
+)
+async def test_strays(
+    client: httpx.AsyncClient, upstream: FakeUpstream, odd: dict[str, Any], told: str
+) -> None:
+    """Steps that tell no task stand in none of several, and a note counts them."""
+    strays = [an_activity(number, 1) | {"taskIdString": None} | odd for number in (2, 3)]
+    page = {"items": [an_activity(1, 1), *strays, an_activity(4, 99)]}
+    upstream.fail_next(200, body=page, path="/activities")
+    body = await get(client, "/v1/tasks?include=activities&id=1,2")
+
+    assert body["meta"]["notes"][0].startswith(f"{told} of eu2")
+    assert len(steps_of(body)["eu2.1"] or ()) == 4 - int(told[0])
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+async def test_strays_of_one(
+    client: httpx.AsyncClient, upstream: FakeUpstream, odd: dict[str, Any]
+) -> None:
+    """What the platform gives for one task alone is of that task, whatever it says."""
+    page = {"items": [an_activity(1, 1), an_activity(2, 1) | {"taskIdString": None} | odd]}
+    upstream.fail_next(200, body=page, path="/activities")
+    answer = await client.get("/v1/tasks/1?include=activities")
+
+    assert len(answer.json()["activities"]) == 2
+    assert "link" not in answer.headers
+
+
+async def test_one_with_too_many(time: FakeTime) -> None:
+    """A single task with more steps than may be read says null, and where they all are."""
+    platform = FakeUpstream(tasks=[a_task(1)], page_max=2)
+    platform.activities = [an_activity(number, 1) for number in range(1, 9)]
+    async with serving({"eu2": platform}, time, upstream={"scan_pages_max": 3}) as client:
+        answer = await client.get("/v1/tasks/1?include=activities")
+        kept = await client.get("/v1/tasks/1?include=activities")
+        following = answer.links["related"]["url"]
+        steps = await get(client, following)
+
+    assert answer.json()["activities"] is None
+    assert following == "/v1/tasks/eu2.1/activities"
+    assert kept.headers["link"] == answer.headers["link"]
+    assert len(steps["items"]) == 8

@@ -6,13 +6,13 @@ from app.service.encode import AccountMeta, encode, time_text
 def test_equal_answers() -> None:
     """Equal answers are equal bytes and share a strong ETag; others don't."""
     one, same = encode(AccountMeta("eu2", None, None)), encode(AccountMeta("eu2", None, None))
-    other = encode(AccountMeta("us5", None, None), next_path="/v1/tasks?cursor=x")
+    other = encode(AccountMeta("us5", None, None), link="</v1/tasks?cursor=x>")
 
     assert one == same
     assert one.body == b'{"account":"eu2","data_as_of":null,"problem":null}'
     assert one.etag != other.etag
     assert one.etag.strip('"').isalnum()
-    assert other.next == "/v1/tasks?cursor=x"
+    assert other.link == "</v1/tasks?cursor=x>"
 
 
 def test_size() -> None:

@@ -59,7 +59,28 @@ async def test_partial_denied(time: FakeTime) -> None:
     assert answer.status_code == 503
     assert answer.json()["code"] == "upstream-unavailable"
     assert answer.json()["account"] == "eu2"
-    assert answer.headers["retry-after"] == "5"
+    assert (answer.headers["retry-after"], answer.headers["age"]) == ("5", "1")
+    assert answer.headers["cache-status"] == "taskgate; fwd=miss; fwd-status=503; stored"
+
+
+async def test_whole_before(time: FakeTime) -> None:
+    """With `partial=deny` the last whole answer stands in for one with a gap, marked as old."""
+    platforms = three(down=())
+    async with serving(platforms, time) as client:
+        whole = await client.get("/v1/tasks")
+        time.now += 50
+        platforms["eu2"].fail_next(403, path="/tasks", times=99)
+        denied = [await client.get("/v1/tasks?partial=deny") for _ in range(2)]
+        allowed = await get(client, "/v1/tasks")
+        time.now += 600
+        too_old = await client.get("/v1/tasks?partial=deny")
+
+    assert [answer.content for answer in denied] == [whole.content] * 2
+    assert [answer.headers["age"] for answer in denied] == ["50", "50"]
+    status = "taskgate; fwd=stale; fwd-status=503; stored; ttl=-40; detail=stale-if-error"
+    assert denied[0].headers["cache-status"] == status
+    assert denied[1].headers["cache-status"] == "taskgate; hit; ttl=-40"
+    assert (allowed["meta"]["complete"], too_old.status_code) == (False, 503)
 
 
 async def test_calls_of_a_refusal(time: FakeTime) -> None:
@@ -171,9 +192,48 @@ async def test_overloaded(time: FakeTime) -> None:
         answers = await asyncio.gather(*waiting)
 
     assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+    assert "stored" not in refused.headers["cache-status"]
     assert (ready.status_code, ready.json()["status"]) == (503, "overloaded")
     assert accounts["items"][0]["status"] == "ok"
     assert {answer.status_code for answer in answers} == {200}
+
+
+@pytest.mark.parametrize(
+    ("path", "down", "status"),
+    [
+        pytest.param("/v1/tasks", ("us5",), 200, id="list"),
+        pytest.param("/v1/tasks/1", ("us5",), 200, id="one"),
+        pytest.param("/v1/tasks", ("au1", "us5"), 503, id="nothing"),
+    ],
+)
+async def test_crowd(time: FakeTime, path: str, down: tuple[str, ...], status: int) -> None:
+    """What lacks an account for want of room is of its moment: the next caller asks anew."""
+    platforms = three(down=down)
+    platforms["eu2"].gate.clear()
+    bounds = {"concurrency": 1, "rate": "1/s", "timeout_s": 2, "deadline_s": 4}
+    async with serving(platforms, time, upstream=bounds) as client:
+        mine = [f"/v1/tasks?account=eu2&limit={limit}" for limit in (1, 2, 3)]
+        waiting = [asyncio.create_task(client.get(each)) for each in mine]
+        await idle()
+        crowded = await client.get(path)
+        platforms["eu2"].gate.set()
+        await asyncio.gather(*waiting)
+
+    assert (crowded.status_code, "stored" in crowded.headers["cache-status"]) == (status, False)
+    assert status == 200 or crowded.json()["code"] == "overloaded"
+
+
+async def test_forbidden_object(client: httpx.AsyncClient, upstream: FakeUpstream) -> None:
+    """One object that the platform forbids says nothing of its account."""
+    upstream.fail_next(403, path="/tasks/1", times=2)
+    unknown = await client.get("/v1/tasks/1")
+    accounts = [await get(client, "/v1/accounts")]
+    await get(client, "/v1/tasks")
+    await client.get("/v1/tasks/1", headers={"Cache-Control": "no-cache"})
+    accounts.append(await get(client, "/v1/accounts"))
+
+    assert (unknown.status_code, unknown.json()["code"]) == (502, "upstream-auth-failed")
+    assert [each["items"][0]["status"] for each in accounts] == ["unknown", "ok"]
 
 
 @pytest.mark.parametrize("path", ["/v1/tasks", "/v1/tasks/1"])

@@ -177,28 +177,52 @@ def of_tenants() -> FakeUpstream:
 
 
 @pytest.mark.parametrize(
-    ("query", "first", "later"),
+    ("query", "found"),
     [
-        ("tenant=12", [5, 4, 3], [5, 4, 3]),
-        ("tenant=12&tenant_scope=exact", [4], [4]),
-        ("tenant=1", [5, 4, 3, 2], [5, 4, 3, 2]),
-        ("tenant=13,123", [5, 3, 2], [5, 3, 2]),
-        (f"tenant={OWN['uuid']}", [4, 3], [5, 4, 3]),
-        (f"tenant={OWN['uuid']}&tenant_scope=exact", [4], [4]),
-        (f"tenant={OWN['uuid']},13", [4, 3, 2], [5, 4, 3, 2]),
-        (f"tenant={OWN['uuid']}&id=2,3,4", [4], [4, 3]),
+        ("tenant=12", [5, 4, 3]),
+        ("tenant=12&tenant_scope=exact", [4]),
+        ("tenant=1", [5, 4, 3, 2]),
+        ("tenant=13,123", [5, 3, 2]),
+        (f"tenant={OWN['uuid']}", [5, 4, 3]),
+        (f"tenant={OWN['uuid']}&tenant_scope=exact", [4]),
+        (f"tenant={OWN['uuid']},13", [5, 4, 3, 2]),
+        (f"tenant={OWN['uuid']}&id=2,3,4", [4, 3]),
     ],
     ids=["number", "exact", "root", "two", "uuid", "uuid exact", "both", "batch"],
 )
-async def test_tenants(time: FakeTime, query: str, first: list[int], later: list[int]) -> None:
-    """A tenant's subtree counts; by UUID as soon as one item of the tenant itself was seen."""
-    async with serving({"eu2": of_tenants()}, time) as client:
-        found = await get(client, f"/v1/tasks?{query}")
-        time.now += 45
-        again = await get(client, f"/v1/tasks?{query}")
+async def test_tenants(
+    client: httpx.AsyncClient, upstream: FakeUpstream, query: str, found: list[int]
+) -> None:
+    """A tenant's subtree counts, whichever of its items comes first."""
+    upstream.tasks = of_tenants().tasks
+    body = await get(client, f"/v1/tasks?{query}")
 
-    assert ids(found) == [f"eu2.{number}" for number in first]
-    assert ids(again) == [f"eu2.{number}" for number in later]
+    assert ids(body) == [f"eu2.{number}" for number in found]
+    assert body["meta"]["notes"] == []
+
+
+@pytest.mark.parametrize("limit", [1, 2, 100])
+async def test_uuid_is_learnt_late(time: FakeTime, limit: int) -> None:
+    """What came on pages before the tenant told its number is found when it was told in time."""
+    tasks = [a_task(1, tenant=OWN), *[a_task(n, tenant=SUBTREE) for n in range(2, 12)]]
+    platform = FakeUpstream(tasks=tasks, page_max=2)
+    async with serving({"eu2": platform}, time) as client:
+        pages = await walk(client, f"/v1/tasks?limit={limit}&tenant={OWN['uuid']}")
+
+    assert ids(*pages) == [f"eu2.{number}" for number in range(11, 0, -1)]
+
+
+@pytest.mark.parametrize("exact", ["", "&tenant_scope=exact"], ids=["subtree", "exact"])
+async def test_uuid_is_unknown(time: FakeTime, exact: str) -> None:
+    """As long as nothing told the number of a UUID, a note says that its subtree may be missing."""
+    tasks = [a_task(1, tenant=OWN), *[a_task(n, tenant=SUBTREE) for n in range(2, 12)]]
+    platforms = {"eu2": FakeUpstream(tasks=tasks, page_max=2), "us5": FakeUpstream()}
+    async with serving(platforms, time, upstream={"scan_pages_max": 1}) as client:
+        pages = await walk(client, f"/v1/tasks?account=EU2,us5&tenant={OWN['uuid']}{exact}")
+
+    notes = [" ".join(page["meta"]["notes"]) for page in pages]
+    assert (OWN["uuid"].lower() in notes[0]) == (not exact)
+    assert notes[-1] == ""
 
 
 async def test_tenant_numbers_are_an_accounts(time: FakeTime) -> None:

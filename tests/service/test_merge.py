@@ -11,9 +11,9 @@ import pytest
 from app.cache.answers import Clocks
 from app.cache.cache import Cache
 from app.cache.freshness import Freshness
+from app.domain.bounds import Params
 from app.domain.cursor import CursorCodec
 from app.domain.filters import KnownTenants
-from app.domain.plan import Params
 from app.domain.query import TaskQuery
 from app.domain.reading import Page
 from app.domain.task import Task
@@ -22,7 +22,8 @@ from app.platform.normalise import read_page
 from app.service.accounts import AccountBook
 from app.service.encode import Answer
 from app.service.fanout import Fanout
-from app.service.items import House, ItemService, Lifetimes
+from app.service.house import House, Lifetimes
+from app.service.items import ItemService
 from app.service.nouns import TASKS
 from app.service.scope import ANYBODY, Caller
 from tests.support.platform import FakeTime

@@ -73,13 +73,116 @@ async def test_ties(
     assert numbers(pages) == [str(number) for number in order]
 
 
-async def test_many_ties_filtered_here(time: FakeTime) -> None:
-    """Ties beyond the page budget of a scan are read on, lest the walk stand still."""
-    upstream = FakeUpstream(tasks=[tied(number) | RUNNING for number in range(1, 50)], page_max=3)
-    async with serving({"eu2": upstream}, time, upstream={"scan_pages_max": 1}) as client:
-        pages = await walk(client, "/v1/tasks?limit=4&status=running")
+async def costs(client: httpx.AsyncClient, path: str, *upstreams: FakeUpstream) -> list[int]:
+    """Return how many calls each page of a walk costs the account that is asked most."""
+    told: list[int] = []
+    following: str | None = path
+    while following and len(told) < 500:
+        before = [upstream.calls("/tasks") for upstream in upstreams]
+        following = (await get(client, following))["page"]["next"]
+        calls = zip(upstreams, before, strict=True)
+        told.append(max(upstream.calls("/tasks") - count for upstream, count in calls))
+    return told
 
-    assert numbers(pages) == [str(number) for number in range(49, 0, -1)]
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("pages_max", [1, 2, 5])
+async def test_deep_tie(time: FakeTime, sort: str, pages_max: int) -> None:
+    """Ties beyond the page budget of a scan stop no walk, and no answer reads more than it may."""
+    tasks = [a_task(1), *[tied(number) for number in range(2, 50)], a_task(50)]
+    upstream = FakeUpstream(tasks=[task | RUNNING for task in tasks], page_max=3)
+    path = f"/v1/tasks?limit=4&status=running&sort={sort}"
+    async with serving({"eu2": upstream}, time, upstream={"scan_pages_max": pages_max}) as client:
+        spent = await costs(client, path, upstream)
+        pages = await walk(client, path)
+
+    order = [*range(2, 50), 1, 50] if sort == "created_at" else [50, 1, *range(49, 1, -1)]
+    assert numbers(pages) == [str(number) for number in order]
+    assert max(spent) <= pages_max
+
+
+async def test_deep_tie_of_accounts(time: FakeTime) -> None:
+    """A deep tie over several accounts is walked within the budget of each, ids that tie too."""
+    own = {"au1": range(0, 60, 2), "eu2": range(0, 60, 3), "us5": range(50, 52)}
+    platforms = {
+        alias: FakeUpstream(tasks=[tied(number) | RUNNING for number in numbers_], page_max=4)
+        for alias, numbers_ in own.items()
+    }
+    async with serving(platforms, time, upstream={"scan_pages_max": 2}) as client:
+        spent = await costs(client, "/v1/tasks?limit=3&status=running", *platforms.values())
+        pages = await walk(client, "/v1/tasks?limit=3&status=running")
+
+    wanted = sorted(((n, alias) for alias, all_ in own.items() for n in all_), reverse=True)
+    assert ids(*pages) == [f"{alias}.{number}" for number, alias in wanted]
+    assert max(spent) <= 2
+
+
+@pytest.mark.parametrize("sort", SORTS)
+async def test_deep_tie_pushed_down(time: FakeTime, sort: str) -> None:
+    """Where nothing is filtered here, only pages that bring nothing count."""
+    upstream = FakeUpstream(tasks=[tied(number) for number in range(1, 90)], page_max=2)
+    async with serving({"eu2": upstream}, time, upstream={"scan_pages_max": 3}) as client:
+        spent = await costs(client, f"/v1/tasks?limit=4&sort={sort}", upstream)
+        pages = await walk(client, f"/v1/tasks?limit=4&sort={sort}")
+
+    assert sorted(map(int, numbers(pages))) == [*range(1, 90)]
+    assert max(spent) <= 3 + 4
+
+
+@pytest.mark.parametrize("sort", SORTS)
+async def test_without_any_key(time: FakeTime, sort: str) -> None:
+    """Tasks that all lack the sort field are passed by a bound, within the budget."""
+    upstream = FakeUpstream(tasks=[a_task(n, enqueuedAt=None) for n in range(9, 99)], page_max=3)
+    upstream.tasks.append(a_task(1))
+    async with serving({"eu2": upstream}, time, upstream={"scan_pages_max": 2}) as client:
+        spent = await costs(client, f"/v1/tasks?limit=2&sort={sort}", upstream)
+        pages = await walk(client, f"/v1/tasks?limit=2&sort={sort}")
+
+    assert numbers(pages) == ["1"]
+    assert max(spent) <= 2 + 1
+
+
+@pytest.mark.parametrize("sort", SORTS)
+async def test_never(time: FakeTime, sort: str) -> None:
+    """The year 1 is no time, lies before every other, and ends a walk that goes back."""
+    never = {"enqueuedAt": "0001-01-01T00:00:00Z"}
+    upstream = FakeUpstream(tasks=[a_task(n, **never) for n in range(9, 99)], page_max=3)
+    upstream.tasks += [a_task(1), a_task(2)]
+    async with serving({"eu2": upstream}, time, upstream={"scan_pages_max": 2}) as client:
+        pages = await walk(client, f"/v1/tasks?limit=1&sort={sort}")
+
+    assert sorted(numbers(pages)) == ["1", "2"]
+
+
+async def test_keys_that_cannot_be_read(time: FakeTime) -> None:
+    """Where the platform orders by what can't be read, the walk ends, and as no healthy end."""
+    odd = {"enqueuedAt": "2026-01-01T00:00:61Z"}
+    page: dict[str, Any] = {
+        "items": [a_task(7, **odd)],
+        "paging": {"cursors": {"after": "WzAsIFtdXQ=="}},
+    }
+    upstream = FakeUpstream()
+    async with serving({"eu2": upstream}, time, upstream={"scan_pages_max": 1}) as client:
+        upstream.fail_next(200, body=page, path="/tasks", times=9)
+        first = await get(client, "/v1/tasks")
+        second = await client.get(first["page"]["next"])
+
+    assert first["items"] == []
+    assert (second.status_code, second.json()["code"]) == (502, "upstream-invalid-response")
+
+
+@pytest.mark.parametrize("sort", SORTS)
+async def test_unreadable_at_the_head_of_a_window(time: FakeTime, sort: str) -> None:
+    """A walk that begins with what can't be read stays in its window."""
+    upstream = FakeUpstream(tasks=[a_task(number) for number in range(1, 9)])
+    upstream.tasks += [unreadable(2.5), unreadable(5.5)]
+    bounds = "created_after=2026-01-01T00:00:02.6Z&created_before=2026-01-01T00:00:05.6Z"
+    async with serving({"eu2": upstream}, time) as client:
+        pages = await walk(client, f"/v1/tasks?limit=1&sort={sort}&{bounds}")
+
+    assert [each for each in numbers(pages) if each != "?"] == (
+        ["3", "4", "5"] if sort == "created_at" else ["5", "4", "3"]
+    )
 
 
 @pytest.mark.parametrize("sort", SORTS)
@@ -149,18 +252,23 @@ async def test_unreadable_before_the_place(
     assert numbers(pages) == ["?", "3", "2", "1"]
 
 
-async def test_unreadable_without_end(time: FakeTime) -> None:
-    """Behind a place that is gone, unreadable items are not read to their end at once."""
-    upstream = FakeUpstream(tasks=[a_task(9) | RUNNING], page_max=2)
+@pytest.mark.parametrize(("page_max", "shown"), [(2, 6), (30, 19)], ids=["too many", "enough"])
+async def test_unreadable_without_end(time: FakeTime, page_max: int, shown: int) -> None:
+    """Unreadable items beyond the budget end a walk, and as no healthy end; they tell no place."""
+    upstream = FakeUpstream(tasks=[a_task(9) | RUNNING], page_max=page_max)
     upstream.tasks += [unreadable(8 - number / 100) | RUNNING for number in range(1, 20)]
     async with serving({"eu2": upstream}, time, upstream={"scan_pages_max": 3}) as client:
         first = await get(client, "/v1/tasks?limit=1&state=started")
         upstream.tasks[0]["state"] = "completed"
-        before = upstream.calls("/tasks")
-        await get(client, first["page"]["next"])
-        assert upstream.calls("/tasks") == before + 3
+        spent, found, answer = [], 0, await client.get(first["page"]["next"])
+        while answer.status_code == 200 and (path := answer.json()["page"]["next"]):
+            before, found = upstream.calls("/tasks"), found + len(answer.json()["items"])
+            answer = await client.get(path)
+            spent.append(upstream.calls("/tasks") - before)
 
-        assert numbers(await walk(client, first["page"]["next"])) == ["?"] * 19
+    found += len(answer.json().get("items", ()))
+    assert (found, answer.status_code) == (shown, 200 if shown == 19 else 502)
+    assert max(spent) <= 3
 
 
 async def test_page_size(time: FakeTime) -> None:

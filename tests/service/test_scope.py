@@ -4,7 +4,7 @@ import pytest
 
 from app.api.consumers import refuse_others
 from app.errors import ScopeDeniedError
-from app.service.scope import ANYBODY, EVERYTHING, Consumer, Scope
+from app.service.scope import ANYBODY, EVERYTHING, Caller, Consumer, Scope
 
 
 def test_one_spelling() -> None:
@@ -41,3 +41,8 @@ def test_admins() -> None:
 
     with pytest.raises(ScopeDeniedError):
         refuse_others(ANYBODY)
+
+
+def test_boards_nothing() -> None:
+    """Work that was begun on nobody's behalf has no party to join."""
+    Caller(ANYBODY, lambda _: None).board()

@@ -1,5 +1,6 @@
 """`/v1/tasks/{id}/activities`: the steps of one task, flat and as a tree."""
 
+import asyncio
 from itertools import pairwise
 
 import httpx
@@ -166,6 +167,16 @@ async def test_other_account_fails(time: FakeTime) -> None:
 
     assert (answer.status_code, answer.json()["account"]) == (503, "us5")
     assert len(found["items"]) == 7
+
+
+async def test_one_deadline(time: FakeTime) -> None:
+    """Who gives no time waits no longer than one deadline for the task and its steps together."""
+    transport = dawdling(family(), time, spend_s=89.99)
+    async with serving({"eu2": transport}, time) as client, asyncio.timeout(5):
+        answer = await client.get("/v1/tasks/eu2.1/activities")
+
+    assert (answer.status_code, answer.json()["code"]) == (504, "upstream-timeout")
+    assert "you" not in answer.json()["detail"]
 
 
 async def test_one_wait(time: FakeTime) -> None:

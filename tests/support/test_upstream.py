@@ -38,7 +38,6 @@ async def ask(upstream: FakeUpstream, path: str) -> httpx.Response:
         "state=like(a)",
         "order=down(id)",
         "order=asc(progress)",
-        "completedAt=2020-04-22T11:00:00Z",
         "completedAt=gt(2020-04-22)",
         "completedAt=gt(2020-04-22T11:00:00Z)&completedAt=lt(2020-04-23T11:00:00Z)",
     ],

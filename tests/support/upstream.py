@@ -362,6 +362,8 @@ def _holds(task: Mapping[str, Any], name: str, value: str) -> bool:
         if name not in {"startedBy", "policyName", "resourceName"}:
             raise _RefusedError(f"like functions are unsupported on field '{name}'")
         return part[1] in str(sent)
+    if name == "id" and (bound := _BOUND.fullmatch(value)):
+        return isinstance(sent, int) and _is_within(sent, bound[1], int(bound[2]))
     if "(" in value or ")" in value:
         raise _RefusedError(f"unsupported function on field '{name}'")
     return value in (sent if isinstance(sent, list) else [str(sent)])
@@ -369,15 +371,26 @@ def _holds(task: Mapping[str, Any], name: str, value: str) -> bool:
 
 def _in_time(sent: str | None, name: str, value: str) -> bool:
     bound = _BOUND.fullmatch(value)
-    if bound is None:
+    if bound is None and "(" in value:
         raise _RefusedError(f"bad function '{value}' on field '{name}'")
-    limit = _instant(bound[2])
+    limit = _instant(bound[2] if bound else value)
     if limit is None:
         raise _RefusedError(f"incorrect time format on field '{name}'")
     at = _instant(sent or "")
     if at is None:
         return False
-    return {"gt": at > limit, "ge": at >= limit, "lt": at < limit, "le": at <= limit}[bound[1]]
+    return _is_within(at, bound[1] if bound else "eq", limit)
+
+
+def _is_within(value: Any, operator: str, limit: Any) -> bool:
+    compare: dict[str, bool] = {
+        "eq": value == limit,
+        "gt": value > limit,
+        "ge": value >= limit,
+        "lt": value < limit,
+        "le": value <= limit,
+    }
+    return compare[operator]
 
 
 def _instant(text: str) -> tuple[float, str] | None:

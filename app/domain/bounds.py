@@ -1,0 +1,88 @@
+"""Times of a query → the one bound that a field may carry (P§5.3), and what is cut here."""
+
+from typing import TypeAlias
+
+from app.domain.filters import Keep
+from app.domain.moments import resolve
+from app.domain.query import Position, TaskQuery
+from app.domain.reading import InstantField, Item, Reading
+from app.domain.times import rfc3339
+
+Params: TypeAlias = tuple[tuple[str, str], ...]
+
+_ALWAYS_THERE = {"created_at", "updated_at"}  # required in lists (P§10.1)
+_EPOCH = "gt(1970-01-01T00:00:00Z)"
+
+
+def order_by(name: str, *, descending: bool) -> Params:
+    """Return the order by a field; ties go by id, in the same direction: a total order (P§6)."""
+    direction = "desc" if descending else "asc"
+    return ("order", f"{direction}({name})"), ("order", f"{direction}(id)")
+
+
+def windows(
+    query: TaskQuery, now_ns: int, step_s: float
+) -> dict[InstantField, tuple[int | None, int | None]] | None:
+    """Return the bounds of each window in nanoseconds, None when one of them is empty by now."""
+    bounds = {}
+    for field, window in query.windows:
+        after = resolve(window.after, now_ns, step_s)
+        before = resolve(window.before, now_ns, step_s)
+        if after is not None and before is not None and after >= before:
+            return None
+        bounds[field] = (after, before)
+    return bounds
+
+
+def sort_bounds(
+    query: TaskQuery, name: str, after_ns: int | None, before_ns: int | None
+) -> tuple[Params, tuple[Position, Params] | None]:
+    """Return the one bound that the sort field may carry (P§5.3), and that of a second list.
+
+    The walk's place is sent as an inclusive bound and cut here, for ties. In a tie it is an id
+    (P§5.1), and the rest of the walk another list. A batch is small and read whole on every page,
+    so that its missing ids are always known.
+    """
+    place = None if query.ids else query.position
+    near_ns, far_ns = (before_ns, after_ns) if query.descending else (after_ns, before_ns)
+    near, up_to, past = ("lt", "le", "lt") if query.descending else ("ge", "ge", "gt")
+    far = "ge" if query.descending else "lt"
+    # The places of what can't be read at the head of a list lie before its window.
+    outside = (
+        place is not None
+        and near_ns is not None
+        and place.key_ns != near_ns
+        and ((place.key_ns > near_ns) is query.descending)
+    )
+    if place is not None and not outside:
+        beyond = bound_by(name, (past, place.key_ns))
+        if place.ends_tie:
+            return beyond, None
+        if query.in_tie:
+            tie = ((name, rfc3339(place.key_ns)), ("id", f"{up_to}({place.number})"))
+            end = Position.tie_end(place.key_ns, descending=query.descending)
+            return tie, (end, beyond)
+        return bound_by(name, (up_to, place.key_ns)), None
+    bound = bound_by(name, (near, near_ns), (far, far_ns))
+    if bound or query.sort in _ALWAYS_THERE or query.ids:
+        return bound, None
+    # Where absent times sort is unknown (P§6); a bound leaves them out.
+    return ((name, _EPOCH),), None
+
+
+def ends_before(field: InstantField, bound_ns: int) -> Keep:
+    """Return the check that a time is there and before `bound_ns`."""
+
+    def keep(reading: Reading[Item]) -> bool:
+        at_ns = reading.at_ns(field)
+        return at_ns is not None and at_ns < bound_ns
+
+    return keep
+
+
+def bound_by(name: str, *bounds: tuple[str, int | None]) -> Params:
+    """Return the first of `bounds` that there is, as the platform's filter."""
+    for operator, ns in bounds:
+        if ns is not None:
+            return ((name, f"{operator}({rfc3339(ns)})"),)
+    return ()

@@ -1,0 +1,247 @@
+"""Questions → answers: the accounts are asked, and what they gave is merged, dressed, encoded."""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+from app.cache.answers import Loaded
+from app.domain.filters import Keep, sight, unknown_tenants
+from app.domain.ids import Ref
+from app.domain.plan import Plan, make_plan
+from app.domain.projection import projection
+from app.domain.query import Shape, TaskQuery
+from app.domain.reading import Reading
+from app.domain.strangers import blamed
+from app.errors import UpstreamFailedError, UpstreamInvalidResponseError
+from app.service.activities import Attached, attach
+from app.service.batch import Batch
+from app.service.encode import Answer, encode
+from app.service.fanout import (
+    Outcome,
+    first_failure,
+    is_crowded,
+    only_one,
+    refuse_failures,
+)
+from app.service.house import House
+from app.service.lists import Content, ListPage
+from app.service.merge import merge
+from app.service.nouns import Noun
+from app.service.questions import OneItem
+from app.service.reading import Platform, read_batch, read_slice
+from app.service.rounds import Rounds
+from app.service.walk import Slice
+
+Arrange: TypeAlias = Callable[[Sequence[Any]], Sequence[Any]]
+
+_PARTIAL_TTL_S = 4.5  # at most 5 s with the cache's spread
+_ITEM_UNFINISHED_TTL_S = 5
+
+
+class Loader:
+    """Makes the answers to questions about one noun; what calls it keeps them."""
+
+    def __init__(self, noun: Noun, house: House) -> None:
+        self._noun = noun
+        self._house = house
+
+    async def load_list(
+        self, query: TaskQuery, arrange: Arrange | None, rounds: Rounds
+    ) -> Loaded[Answer]:
+        """Return the page that `query` asks for, with its items as `arrange` puts them.
+
+        Raises:
+            ServiceError: every account failed.
+            AmbiguousIdError: several accounts know an id that was asked for.
+        """
+        house, now_ns = self._house, rounds.began_ns
+        ttl_s, anchor_ns = house.moment(query, now_ns)
+        page = ListPage(self._noun, query, anchor_ns=anchor_ns, cursors=house.cursors)
+        plans = {
+            account: make_plan(
+                query, account, now_ns=anchor_ns, step_s=ttl_s, tenants=house.tenants
+            )
+            for account in query.accounts
+        }
+        batch = Batch(self._noun, query.ids, query.accounts)
+        asked = [each for each in plans if (batch.wanted(each) if query.ids else plans[each])]
+        if not asked:
+            answer = page.empty(now_ns, denied=self._denies(query))
+            return Loaded(answer, answer.size_bytes, ttl_s)
+
+        async def read(platform: Platform, account: str) -> Slice:
+            try:
+                return await self._read(platform, account, query, plans[account], batch)
+            except UpstreamFailedError as exc:
+                raise blamed(exc, query) from exc
+
+        outcomes = await rounds.ask(asked, read)
+        refuse_failures(outcomes)
+        scans = any(plan is not None and plan.scans for plan in plans.values())
+        content, outcomes = await self._content(
+            query, outcomes, batch, arrange, scans=scans, rounds=rounds
+        )
+        answer = page.filled(content, outcomes)
+        whole = all(each.error is None for each in outcomes)
+        if not whole:
+            ttl_s = _partial_ttl_s(ttl_s, outcomes)
+        return Loaded(answer, answer.size_bytes, ttl_s, whole=whole)
+
+    async def load_one(self, question: OneItem, rounds: Rounds) -> Loaded[Answer]:
+        """Return the item that `question` points at.
+
+        Raises:
+            ServiceError: nobody has it, several have, or who might have it failed.
+        """
+        ref, noun, lifetimes = question.ref, self._noun, self._house.lifetimes
+        text = str(ref.number or ref.uuid)
+        sees = self._sight(question.within)
+
+        async def read(platform: Platform, _: str) -> Reading[Any]:
+            reading = await self._find(platform, ref)
+            if sees is not None and not sees(reading):
+                raise noun.missing(text)
+            return reading
+
+        outcomes = await rounds.ask(question.accounts, read)
+        reading, failure = only_one(outcomes, noun, text)
+        dressed = await self._dress(
+            [reading], question.shape, within=question.within, rounds=rounds
+        )
+        if (missing := first_failure(dressed.failures)) is not None:
+            raise missing
+        link = f'<{noun.path}/{reading.item.id}/activities>; rel="related"'
+        answer = encode(
+            dressed.items[0], link=link if dressed.notes else None, within=question.within
+        )
+        ttl_s = lifetimes.item_finished_s
+        if not reading.item.is_finished:
+            ttl_s = min(_ITEM_UNFINISHED_TTL_S, lifetimes.unfinished_s)
+        if failure is not None:
+            ttl_s = _partial_ttl_s(ttl_s, outcomes)  # another account may have the same bare id
+        return Loaded(answer, answer.size_bytes, ttl_s, whole=failure is None)
+
+    def _sight(self, within: tuple[str, ...] | None) -> Keep | None:
+        return sight(within, self._house.tenants)
+
+    async def _content(
+        self,
+        query: TaskQuery,
+        outcomes: list[Outcome[Slice]],
+        batch: Batch,
+        arrange: Arrange | None,
+        *,
+        scans: bool,
+        rounds: Rounds,
+    ) -> tuple[Content, list[Outcome[Slice]]]:
+        """Return what the page shows, and how each account fared in the end."""
+        slices = {each.account: each.value for each in outcomes if each.value is not None}
+        merged = merge(slices.values(), descending=query.descending, limit=query.limit)
+        dressed = await self._dress(
+            merged.readings, query.shape, arrange, within=query.within, rounds=rounds
+        )
+        unread = [each.account for each in outcomes if each.account not in slices]
+        failed = {each.account: each for each in dressed.failures}
+        outcomes = [_with_error(each, failed.get(each.account)) for each in outcomes]
+        content = Content(
+            items=dressed.items,
+            next=merged.next,
+            missing=batch.missing(slices, unread) if query.ids else None,
+            scanned_counts=scans,
+            notes=self._unknown(query, slices) + dressed.notes,
+            denied=self._denies(query),
+        )
+        return content, outcomes
+
+    async def _read(
+        self, platform: Platform, account: str, query: TaskQuery, plan: Plan | None, batch: Batch
+    ) -> Slice:
+        def pages_of(params: Any, limit: int) -> Any:
+            return self._noun.pages(platform, params, limit)
+
+        if plan is None or query.ids:
+            return await read_batch(
+                pages_of, account, plan, batch.wanted(account), sees=self._sight(query.within)
+            )
+        return await read_slice(
+            pages_of, account, plan, limit=query.limit, pages_max=self._house.scan_pages_max
+        )
+
+    def _unknown(self, query: TaskQuery, accounts: Iterable[str]) -> tuple[str, ...]:
+        """Return a remark for each UUID whose subtree none of `accounts` can tell."""
+        tenants = self._house.tenants
+        told = [frozenset(unknown_tenants(query, each, tenants)) for each in accounts]
+        return tuple(
+            f"Nothing told yet which number the tenant {uuid} has, so {self._noun.many} of those "
+            "below it may be missing; its own are here. Its number finds all."
+            for uuid in sorted(frozenset.intersection(*told))
+        )
+
+    def _denies(self, query: TaskQuery) -> bool:
+        """Say whether nothing of a tenant that was asked for is, or ever was, within sight.
+
+        Nobody can tell so whether it exists. A walk was judged at its first page.
+        """
+        wanted, within = query.values("tenant"), query.within
+        if within is None or query.position is not None:
+            return False
+        return not self._house.tenants.are_met(query.accounts, wanted, within)
+
+    async def _find(self, platform: Platform, ref: Ref) -> Reading[Any]:
+        if ref.number:
+            return _checked(await self._noun.read(platform, ref.number), ref)
+        text = str(ref.uuid)
+        async with aclosing(self._noun.pages(platform, (("uuid", text),), 1)) as pages:
+            async for page in pages:
+                for reading in page.readings:
+                    return _checked(reading, ref)
+        raise self._noun.missing(text)
+
+    async def _dress(
+        self,
+        readings: Sequence[Reading[Any]],
+        shape: Shape,
+        arrange: Arrange | None = None,
+        *,
+        within: tuple[str, ...] | None,
+        rounds: Rounds,
+    ) -> Attached:
+        """Return the items with the keys that `shape` asks for, some read in another round.
+
+        Of what is read further only that `within` the asker's tenants is shown.
+        """
+        raw, payload = "raw" in shape.include, "result_payload" in shape.include
+        dressed = Attached([reading.item_with(raw=raw, payload=payload) for reading in readings])
+        if "activities" in shape.include:
+            dressed = await attach(
+                dressed.items,
+                rounds,
+                pages_max=self._house.scan_pages_max,
+                sees=self._sight(within),
+            )
+        if arrange is not None:
+            dressed = replace(dressed, items=arrange(dressed.items))
+        if not shape.fields:
+            return dressed
+        cut = projection(self._noun.kind, shape.fields)
+        return replace(dressed, items=[cut(item) for item in dressed.items])
+
+
+def _checked(reading: Reading[Any], ref: Ref) -> Reading[Any]:
+    """Return `reading` if it is what `ref` points at; anything else must not pass for it."""
+    got = str(reading.number) if ref.number else reading.item.uuid
+    if got != (ref.number or ref.uuid):
+        raise UpstreamInvalidResponseError(
+            "The platform answered with another item than it was asked for.",
+            account=reading.item.account,
+        )
+    return reading
+
+
+def _partial_ttl_s(ttl_s: float, outcomes: Sequence[Outcome[Any]]) -> float:
+    return 0.0 if is_crowded(each.error for each in outcomes) else min(ttl_s, _PARTIAL_TTL_S)
+
+
+def _with_error(outcome: Outcome[Slice], failed: Outcome[Any] | None) -> Outcome[Slice]:
+    return outcome if failed is None else replace(outcome, error=failed.error, blamed=failed.blamed)

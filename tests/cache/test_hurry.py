@@ -1,0 +1,80 @@
+"""Who has less time than a load takes gets what that load has so far."""
+
+import asyncio
+
+import pytest
+
+from app.cache.answers import Found, Loaded
+from app.cache.cache import Cache
+from app.cache.freshness import Freshness
+from app.errors import UpstreamTimeoutError
+from tests.cache.origin import Clock, Origin
+
+pytestmark = pytest.mark.usefixtures("_nothing_leaks")
+
+HURRY = Freshness(wait_s=0.001)
+
+
+async def _turns() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def _gap() -> Loaded[str]:
+    return Loaded("gap", 100, 4.0, whole=False)
+
+
+async def _hurried(cache: Cache[str], origin: Origin[Loaded[str]], wish: Freshness) -> Found[str]:
+    return await cache.get("key", origin, wish, so_far=_gap)
+
+
+async def test_then_all(cache: Cache[str]) -> None:
+    """The gap is told, kept, and replaced by the whole when that lands."""
+    origin = Origin(Loaded("whole", 100, 10.0), shut=True)
+    found = await _hurried(cache, origin, HURRY)
+    kept = await cache.get("key", origin)
+    origin.gate.set()
+    await _turns()
+    whole = await cache.get("key", origin)
+
+    assert (found.unwrap(), found.late, found.stored, found.how) == ("gap", True, True, "collapsed")
+    assert (kept.unwrap(), kept.how, whole.unwrap(), origin.calls) == ("gap", "hit", "whole", 1)
+
+
+async def test_nothing(cache: Cache[str]) -> None:
+    """Nothing so far, or nothing that will do, is a time-out."""
+    origin = Origin(Loaded("whole", 100, 10.0), shut=True)
+    with pytest.raises(UpstreamTimeoutError):
+        await cache.get("key", origin, HURRY)
+    with pytest.raises(UpstreamTimeoutError):
+        await _hurried(cache, origin, Freshness(wait_s=0.001, whole=True))
+    origin.gate.set()
+    await _turns()
+
+    assert origin.calls == 1
+
+
+async def test_purged(cache: Cache[str]) -> None:
+    """A flight that a purge has cut off has nothing for anybody."""
+    origin = Origin(Loaded("whole", 100, 10.0), shut=True)
+    asked = asyncio.create_task(_hurried(cache, origin, HURRY))
+    await origin.entered.wait()
+    cache.purge(lambda _: True)
+    with pytest.raises(UpstreamTimeoutError):
+        await asked
+    origin.gate.set()
+    await _turns()
+
+
+async def test_slow_gap(cache: Cache[str], clock: Clock) -> None:
+    """A gap that took long is fresh for its time from its landing, and as old as its load."""
+    origin = Origin(Loaded("gap", 100, 4.0, whole=False), shut=True)
+    asked = asyncio.create_task(cache.get("key", origin))
+    await origin.entered.wait()
+    clock.now += 60
+    origin.gate.set()
+    await asked
+    clock.now += 3
+    found = await cache.get("key", origin)
+
+    assert (found.how, found.age_s(clock.now), found.ttl_s(clock.now)) == ("hit", 63.0, 1.0)
