@@ -54,17 +54,16 @@ class RequestId:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        sent = headers.get("x-request-id", "")
+        sent = Headers(scope=scope).get("x-request-id", "")
         request_id = sent if _SANE_ID.fullmatch(sent) else self._fresh_id()
         # Several are joined to what is no trace.
-        traceparent = trace(",".join(headers.getlist("traceparent")).encode("latin-1"))
+        traceparent = trace(b",".join(v for n, v in scope["headers"] if n == b"traceparent"))
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 answered = MutableHeaders(scope=message)
                 answered["x-request-id"] = request_id
-                answered["traceparent"] = traceparent
+                answered.append("traceparent", traceparent)
             await send(message)
 
         state = {
