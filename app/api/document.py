@@ -95,7 +95,11 @@ _HEADERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     ),
     "traceparent": (
         "The trace you sent, or a new one; its id stands in our log (W3C Trace Context).",
-        {"type": "string", "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"},
+        {
+            "type": "string",
+            "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
+            "maxLength": 55,
+        },
     ),
 }
 _ALWAYS = ("X-Request-Id", "traceparent")
