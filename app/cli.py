@@ -185,8 +185,8 @@ def _server_config(
         ws="none",
         lifespan="on",
         log_config=None,
-        # Its lines of less weight repeat ours.
-        log_level="error" if configured.log_level == "error" else "warning",
+        # Its lines of less weight repeat ours, or are written at the will of any caller.
+        log_level="error",
         access_log=False,
         server_header=False,
         proxy_headers=False,

@@ -135,6 +135,13 @@ def test_tls(capsys: Capture, bi: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert told == "taskgate: TASKGATE_TLS_CERT, _KEY or _CLIENT_CA can't be used: SSLError\n"
 
 
+@pytest.mark.usefixtures("bi")
+def test_no_line_at_will() -> None:
+    """What is no HTTP is counted and not logged: a caller could fill a disk with it."""
+    assert main(["serve", "--port", "0"], run=lambda _: None) == 0
+    assert logging.getLogger("uvicorn.error").level == logging.ERROR
+
+
 def test_tls_served(bi: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """With a certificate and its key it is served over TLS 1.2 and later."""
     served = trustme.CA().issue_cert("127.0.0.1")
