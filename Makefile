@@ -43,6 +43,7 @@ bench: sync  ## measure; bench/README.md tells how to read the figures
 	$(RUN) python bench/stampede.py
 	$(RUN) python bench/auth.py
 	$(RUN) python bench/bad_days.py
+	$(RUN) python bench/memory.py
 
 sbom: sync  ## write sbom.json, what is shipped, as CycloneDX
 	$(UV) export --frozen --no-dev --no-emit-project --format cyclonedx1.5 -o sbom.json --quiet

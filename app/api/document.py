@@ -1,6 +1,6 @@
 """The OpenAPI document: FastAPI's routes, msgspec's schemas, the domain's table of parameters."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from importlib import resources
 from typing import Any
@@ -9,7 +9,7 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from app.api import operations, specimens
+from app.api import document_headers, operations, specimens
 from app.api.middleware import TARGET_BYTES_MAX
 from app.api.problems import MEDIA_TYPE, Problem
 from app.domain.activity import Activity
@@ -75,34 +75,6 @@ _REF = "#/components/schemas/{name}"
 _VALUES_MAX = TARGET_BYTES_MAX // 4
 # One or more values between commas, none empty; `\,` is a comma inside a value.
 _LISTED = r"^(?:[^,\\]|\\,|\\(?!,))+(?:,(?:[^,\\]|\\,|\\(?!,))+)*$"
-_TEXT_MAX = 1024
-# RFC 9111 section 1.2.2 asks no reader to bear more.
-_SECONDS = {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}
-_HEADERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "Age": ("Seconds since the answer was made.", _SECONDS),
-    "Cache-Control": ("How long it stays fresh.", {"type": "string", "maxLength": _TEXT_MAX}),
-    "Cache-Status": (
-        "How it came: `hit`, or `fwd` and why; a `ttl` below 0 is stale (RFC 9211).",
-        {"type": "string", "maxLength": _TEXT_MAX},
-    ),
-    "ETag": (
-        "Send it as `If-None-Match`; an unchanged answer is 304.",
-        {"type": "string", "pattern": '^"[^"]+"$', "maxLength": _TEXT_MAX},
-    ),
-    "X-Request-Id": (
-        "Yours when you sent a sane one; it stands in our log.",
-        {"type": "string", "pattern": "^[A-Za-z0-9._-]+$", "maxLength": 128},
-    ),
-    "traceparent": (
-        "The trace you sent, or a new one; its id stands in our log (W3C Trace Context).",
-        {
-            "type": "string",
-            "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
-            "maxLength": 55,
-        },
-    ),
-}
-_ALWAYS = ("X-Request-Id", "traceparent")
 
 
 def parameters(*tables: Table) -> list[dict[str, Any]]:
@@ -118,14 +90,13 @@ def answers(
     kept: bool = True,
 ) -> dict[int | str, dict[str, Any]]:
     """Describe what a route answers: `body`, or any of `failures`; `kept` means it has an ETag."""
-    headers = {
-        name: {"description": text, "schema": dict(schema)}
-        for name, (text, schema) in _HEADERS.items()
-    }
+    # A page leads to the next, a task to the steps that it has no room for.
+    linked = not {"page", "activities"}.isdisjoint(body.__struct_fields__)
+    headers = document_headers.of_answer(kept=kept, linked=linked)
     found: dict[int | str, dict[str, Any]] = {
         200: {
             "description": description,
-            "headers": headers if kept else {name: headers[name] for name in _ALWAYS},
+            "headers": headers,
             "content": {"application/json": {"schema": _ref(body)}},
         }
     }
@@ -186,6 +157,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     document["components"] = {
         "schemas": schemas,
         "examples": specimens.of_problems(leaves(ServiceError)),
+        "headers": document_headers.components(),
         "securitySchemes": _SCHEMES,
     }
     document["security"] = [{name: []} for name in _SCHEMES]
@@ -200,6 +172,7 @@ def _failures(kinds: Iterable[type[ServiceError]]) -> dict[int | str, dict[str, 
     return {
         status: {
             "description": "; ".join(f"`{kind.slug}`: {kind.title}" for kind in same) + ".",
+            "headers": document_headers.of_failures(same),
             "content": {
                 MEDIA_TYPE: {
                     "schema": _ref(Problem),

@@ -80,7 +80,7 @@ class Renderer:
         body: Body = answer
         coding = choose(sent.get(b"accept-encoding", ""), len(answer.body))
         if coding != IDENTITY:
-            body = answer.codings.get(coding) or await self._codings.coded(found, coding)
+            body = await self._codings.coded(found, coding)
             headers["Content-Encoding"] = coding
         headers["Cache-Control"] = f"private, max-age={int(found.ttl_left_s(now))}"
         headers["ETag"] = body.etag

@@ -34,7 +34,8 @@ def _preferences(accept_encoding: str) -> tuple[str | None, bool]:
     for item in accept_encoding.lower().split(","):
         match = _CODING.fullmatch(item)
         if match is not None:
-            name = match[1].removeprefix("x-")
+            # The one old name that has to be taken for the new (RFC 9110 section 8.4.1.3).
+            name = "gzip" if match[1] == "x-gzip" else match[1]
             weights[name] = float(match[2] or 1)
     others = weights.get("*", 0.0)
     best = max(CODINGS, key=lambda name: weights.get(name, others))

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute
 
-from app.api import specimens
+from app.api import document_headers, specimens
 
 # An alias of 32 characters, a dot and a UUID need 69; what is longer is not found.
 _ID_MAX = 128
@@ -58,6 +58,7 @@ def _answer(operation: dict[str, Any], anywhere: Mapping[int | str, dict[str, An
         told.setdefault(str(status), response)
     operation["responses"] = dict(sorted(told.items()))
     for status, response in told.items():
+        response.setdefault("headers", document_headers.of_every_answer())
         body = specimens.of_answer(operation["operationId"], status)
         for media in response.get("content", {}).values():
             if body is not None:

@@ -133,13 +133,16 @@ class Explained:
     """What is known of a question without asking: how it would be answered, and the clocks.
 
     `how` is `miss` when the origin would be asked; seconds are None without an answer, `ttl_s` is
-    negative when it is stale; `problem` is the last failure's slug, `probe_in_s` when the origin
-    may be asked again; `in_the_air` says that it is being asked now.
+    negative when it is stale; the next two are what is left of the other clocks of the last whole
+    answer; `problem` is the last failure's slug, `probe_in_s` when the origin may be asked again;
+    `in_the_air` says that it is being asked now.
     """
 
     how: How
     age_s: float | None
     ttl_s: float | None
+    stale_while_revalidate_s: float | None
+    stale_if_error_s: float | None
     size_bytes: int
     problem: str | None
     probe_in_s: float | None

@@ -91,6 +91,19 @@ def may_stand_in(good: Kept[V] | None, wish: Freshness, clocks: Clocks, now: flo
     return good.stale_s(now) < limit_s or _max_stale_allows(good, wish, now)
 
 
+def graces(kept: Kept[V] | None, clocks: Clocks, now: float) -> tuple[float | None, float | None]:
+    """Return for how long the last whole answer may be served while it is loaded, and on failure.
+
+    In seconds from now, never negative; None when there is none.
+    """
+    good = None if kept is None else kept.good
+    if good is None:
+        return None, None
+    stale_s = good.stale_s(now)
+    at_once_s = 0.0 if good.revoked else max(0.0, clocks.stale_while_revalidate_s - stale_s)
+    return at_once_s, max(0.0, clocks.stale_if_error_s - stale_s)
+
+
 def _may_go_out(good: Kept[V], wish: Freshness, clocks: Clocks, now: float) -> bool:
     """Say whether `good`, past its freshness, may be served without asking first."""
     if wish.no_cache or good.revoked:

@@ -46,6 +46,7 @@ class Store(Generic[V]):
 
     def __init__(self, *, max_bytes: int) -> None:
         self._max_bytes = max_bytes
+        self._fair_bytes = max_bytes // _FAIR_SHARE
         self._proven_max_bytes = int(max_bytes * _PROVEN_SHARE)
         self._trial: LRUCache[Hashable, _Slot[V]] = LRUCache(max_bytes, getsizeof=_size_bytes)
         self._proven: LRUCache[Hashable, _Slot[V]] = LRUCache(max_bytes, getsizeof=_size_bytes)
@@ -70,6 +71,10 @@ class Store(Generic[V]):
                 return super(LRUCache, segment).__getitem__(key).value
         return None
 
+    def fits(self, key: Hashable, *, size_bytes: int) -> bool:
+        """Say whether a value of this size under `key` is small enough to keep."""
+        return ENTRY_BYTES + weigh(key) + size_bytes <= self._fair_bytes
+
     def put(self, key: Hashable, value: V, *, size_bytes: int) -> bool:
         """Replace what is under `key` and return True, or False if the value is too large to keep.
 
@@ -79,7 +84,7 @@ class Store(Generic[V]):
         proven = key in self._proven
         # Taken out first, so that a value that grows is never counted as an eviction of itself.
         self.pop(key)
-        if slot.size_bytes > self._max_bytes // _FAIR_SHARE:
+        if slot.size_bytes > self._fair_bytes:
             return False
         while self.size_bytes + slot.size_bytes > self._max_bytes:
             (self._trial or self._proven).popitem()

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
@@ -15,9 +16,9 @@ from app.domain.times import rfc3339
 
 Meta = msgspec.Meta
 
-# What an answer weighs beside its body: the object, its ETag, its link and the table of its
-# codings, measured at 0.5 kB.
-_OVERHEAD_BYTES = 640
+# What an answer weighs beside its body and its link: the object, its ETag, the table of its codings
+# and what bytes and texts take by themselves, measured at 0.4 kB.
+_OVERHEAD_BYTES = 512
 _encoder = msgspec.json.Encoder()
 
 
@@ -109,12 +110,12 @@ class Answer(Body):
     link: str | None = None
     failed: tuple[str, ...] = ()
     denied: bool = False
-    codings: dict[str, Body] = field(default_factory=dict, compare=False, repr=False)
+    codings: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def size_bytes(self) -> int:
         """What keeping it costs, without its codings."""
-        return len(self.body) + _OVERHEAD_BYTES
+        return len(self.body) + len(self.link or "") + _OVERHEAD_BYTES
 
 
 Delivery: TypeAlias = Found[Answer]
@@ -140,7 +141,9 @@ def encode(
     Its ETag is one of those who see the tenants `within`: that of others is never theirs, even
     where both read the same bytes.
     """
-    encoded = _encoder.encode(body)
+    # Copied: msgspec leaves the room that its buffer had left over in the bytes that it returns,
+    # up to half as much again, which nobody would see who counts their length.
+    encoded = bytes(memoryview(_encoder.encode(body)))
     digest = hashlib.blake2b(encoded, digest_size=16)
     if within is not None:
         digest.update(_encoder.encode(within))
@@ -148,8 +151,20 @@ def encode(
 
 
 def key_text(key: Any) -> str:
-    """Return the short name of a cache key: equal questions have equal names on all replicas."""
-    return hashlib.blake2b(_encoder.encode(key), digest_size=8).hexdigest()
+    """Return the short name of a cache key: equal questions have equal names on all replicas.
+
+    Replicas whose answers look different have different names for them.
+    """
+    # MessagePack says how long each part is, so no two keys run into the same bytes.
+    told = msgspec.msgpack.encode((_schema(), type(key).__name__, key))
+    return hashlib.blake2b(told, digest_size=8).hexdigest()
+
+
+@cache
+def _schema() -> bytes:
+    """Return what changes with the form of answers: no number that somebody must remember."""
+    _, parts = msgspec.json.schema_components((TaskList, ActivityList))
+    return hashlib.blake2b(_encoder.encode(parts), digest_size=8).digest()
 
 
 def time_text(ns: int) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from app.cache.answers import Found, Loaded
-from app.cache.cache import Cache
+from app.cache.cache import FAILURE_BYTES, Cache
 from app.cache.freshness import Freshness
 from app.errors import (
     AmbiguousIdError,
@@ -441,6 +441,25 @@ async def test_explain(cache: Cache[str], clock: Clock, origin: Origin[Loaded[st
     assert cache.explain("cold").age_s is None
 
 
+async def test_explain_clocks(cache: Cache[str], clock: Clock, origin: Origin[Loaded[str]]) -> None:
+    """What is left of each of the three clocks is told; a purge ends two of them."""
+
+    def left() -> tuple[float | None, ...]:
+        told = cache.explain("key")
+        return told.ttl_s, told.stale_while_revalidate_s, told.stale_if_error_s
+
+    seen = [left()]
+    for seconds in (15, 30, 600):
+        clock.now += seconds
+        seen.append(left())
+    clock.now -= 645
+    cache.purge(lambda _: True)
+
+    assert origin.calls == 1
+    assert seen == [(10, 40, 610), (-5, 25, 595), (-35, 0, 565), (-635, 0, 0)]
+    assert (left(), cache.explain("cold").stale_if_error_s) == ((0, 0, 600), None)
+
+
 async def test_grow(cache: Cache[str], clock: Clock, origin: Origin[Loaded[str]]) -> None:
     """What is made of an answer later is counted as long as the answer is kept, behind too."""
     old = (await cache.get("key", origin)).unwrap()
@@ -456,4 +475,4 @@ async def test_grow(cache: Cache[str], clock: Clock, origin: Origin[Loaded[str]]
     cache.grow("key", "stranger", 50)
 
     assert whole == before + 50
-    assert cache.figures().bytes == whole + 512 + 7
+    assert cache.figures().bytes == whole + FAILURE_BYTES + 7

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import random
 
 import pytest
 
@@ -11,10 +12,10 @@ from app.service.codings import Codings
 from app.service.encode import Answer, Delivery
 
 
-async def _kept(body: bytes) -> tuple[Cache[Answer], Delivery]:
+async def _kept(body: bytes, *, max_bytes: int = 99_999_999) -> tuple[Cache[Answer], Delivery]:
     clocks = Clocks(failure_ttl_s=2.0, not_found_ttl_s=5.0)
     cache = Cache[Answer](
-        max_bytes=99_999_999, clocks=clocks, monotonic=lambda: 0.0, rand=lambda: 0.5
+        max_bytes=max_bytes, clocks=clocks, monotonic=lambda: 0.0, rand=lambda: 0.5
     )
 
     async def load() -> Loaded[Answer]:
@@ -32,7 +33,20 @@ async def test_made_once(size: int) -> None:
     one, other = await asyncio.gather(codings.coded(found, "gzip"), codings.coded(found, "gzip"))
     brotli = await codings.coded(found, "br")
 
-    assert one is other is await codings.coded(found, "gzip")
+    assert one.body is (await codings.coded(found, "gzip")).body
+    assert one == other
     assert gzip.decompress(one.body) == found.unwrap().body
     assert (one.etag, brotli.etag) == ('"abc-gzip"', '"abc-br"')
-    assert cache.figures().bytes == before + len(one.body) + len(brotli.body) + 2 * 512
+    assert cache.figures().bytes == before + len(one.body) + len(brotli.body) + 2 * 288
+
+
+async def test_no_room() -> None:
+    """A coding that would make its answer too large to keep is not kept; the answer is."""
+    body = random.Random(1).randbytes(9_000)  # noqa: S311  # no secret
+    cache, found = await _kept(body, max_bytes=80_000)
+    before = cache.figures().bytes
+    made = await Codings(cache).coded(found, "gzip")
+
+    assert gzip.decompress(made.body) == body
+    assert (found.unwrap().codings, cache.figures().bytes) == ({}, before)
+    assert cache.look("key") is not None
