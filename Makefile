@@ -24,6 +24,7 @@ check: sync  ## every check and test but the image's
 	$(RUN) ruff check
 	$(RUN) mypy
 	$(UV) lock --check
+	$(UV) lock --check --project tests/checkov
 	$(RUN) hadolint Dockerfile
 	$(MAKE) test
 	$(RUN) pytest -m machine --ignore=tests/image
@@ -52,7 +53,7 @@ chaos: sync  ## a full minute of every fault in turn between load and the sandbo
 	$(RUN) pytest -s tests/test_chaos.py --chaos-seconds 60
 
 fuzz: sync  ## a million mutated requests: no 500, no byte outside of the caller's scope
-	$(RUN) pytest --no-cov tests/test_leaks.py -k fuzz --fuzz-requests 1000000
+	$(RUN) pytest --no-cov tests/fuzz --fuzz-requests 1000000
 
 image: sync  ## build the image, run it hardened, check its promises; needs root and podman
 	$(RUN) pytest tests/image
@@ -62,6 +63,7 @@ chart: sync  ## lint and render the chart with Helm's engine
 
 sync: $(filter .uv/%,$(UV))
 	$(UV) sync --frozen --quiet
+	$(UV) sync --frozen --quiet --project tests/checkov
 
 .uv/bin/uv:
 	$(or $(UV_PYTHON),$(error Python 3.11 or later is needed)) -m venv .uv

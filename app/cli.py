@@ -7,7 +7,6 @@ import resource
 import secrets
 import signal
 import socket
-import ssl
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack, aclosing
@@ -20,13 +19,15 @@ from typing_extensions import override
 from app import __version__, settings
 from app.api import keys
 from app.api.health import Readiness
+from app.certificates import Certificates
 from app.errors import ServiceError, UpstreamAuthFailedError
-from app.main import SYSTEM_CLOCK, create_app, create_platforms
+from app.main import SYSTEM_CLOCK, SYSTEM_MONOTONIC, create_app, create_platforms
 from app.platform.client import PlatformClient
 from app.server import Bounds, bounded, descriptors
 from app.settings import AccountSettings, Settings, SettingsError
 from app.telemetry.logging import configure_logging
 
+_UNREAD_BYTES_MAX = 131_072  # in the kernel, for each connection; Linux doubles it
 DRAIN_S = 25  # less than the 30 s that Kubernetes waits before it kills
 _PORT_MAX = 65_535
 _NO_ACCOUNT = (
@@ -37,8 +38,6 @@ _NO_CONSUMER = (
     "TASKGATE_AUTH is `required` and no consumer is configured: make one with `taskgate new-key "
     "NAME`, or set TASKGATE_AUTH=off to answer everyone who can reach the port."
 )
-# Forward secrecy and authenticated encryption alone; TLS 1.3 has nothing else.
-_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 
 class Server(uvicorn.Server):
@@ -162,25 +161,31 @@ def _serve(arguments: argparse.Namespace, run: Run) -> int:
         except OSError as exc:
             print(f"taskgate: can't listen: {exc.strerror}", file=sys.stderr)
             return 1
+        access = app.state.metrics.access
         http = bounded(
             app.state.lane if configured.fastlane == "protocol" else None,
-            cut=app.state.metrics.access.connection_cut,
+            cut=access.connection_cut,
             fresh_id=lambda: secrets.token_hex(8),
             bounds=_bounds(),
         )
-        config = _server_config(configured, app, http)
+        config = _server_config(configured, app, http, certificate_read=access.certificate_read)
         run(Server(config, listener, app.state.readiness))
     return 0
 
 
 def _server_config(
-    configured: Settings, app: Callable[..., Awaitable[None]], http: type[asyncio.Protocol]
+    configured: Settings,
+    app: Callable[..., Awaitable[None]],
+    http: type[asyncio.Protocol],
+    *,
+    certificate_read: Callable[[bool], None],
 ) -> uvicorn.Config:
     """Return how to serve `app`, each connection by `http`.
 
     Raises:
         SettingsError: the certificate, its key or the client's authority can't be used.
     """
+    certificates = _certificates(configured, certificate_read)
     config = uvicorn.Config(
         app,
         loop="uvloop",
@@ -188,25 +193,33 @@ def _server_config(
         ws="none",
         lifespan="on",
         log_config=None,
-        # Its lines of less weight repeat ours.
-        log_level="error" if configured.log_level == "error" else "warning",
+        # Its lines of less weight repeat ours, or are written at the will of any caller.
+        log_level="error",
         access_log=False,
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=DRAIN_S,
-        ssl_certfile=configured.tls_cert,
-        ssl_keyfile=configured.tls_key,
-        ssl_ca_certs=None if configured.tls_client_ca is None else str(configured.tls_client_ca),
-        ssl_cert_reqs=ssl.CERT_NONE if configured.tls_client_ca is None else ssl.CERT_REQUIRED,
-        ssl_ciphers=_CIPHERS,
+        ssl_context_factory=certificates.for_uvicorn if certificates else None,
     )
+    config.load()
+    return config
+
+
+def _certificates(configured: Settings, reloaded: Callable[[bool], None]) -> Certificates | None:
+    if configured.tls_cert is None or configured.tls_key is None:
+        return None
     try:
-        config.load()
+        return Certificates(
+            configured.tls_cert,
+            configured.tls_key,
+            configured.tls_client_ca,
+            monotonic=SYSTEM_MONOTONIC,
+            reloaded=reloaded,
+        )
     except OSError as exc:  # what `ssl` raises is one, too
         raise SettingsError(
             f"TASKGATE_TLS_CERT, _KEY or _CLIENT_CA can't be used: {type(exc).__name__}"
         ) from None
-    return config
 
 
 def _bounds() -> Bounds:
@@ -218,7 +231,10 @@ def _bounds() -> Bounds:
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=2048)
+    listener = socket.create_server((host, port), family=family, backlog=2048)
+    # Connections inherit it. Left alone the kernel takes megabytes for a caller who reads nothing.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _UNREAD_BYTES_MAX)
+    return listener
 
 
 def _with_sandbox(configured: Settings, stack: ExitStack) -> Settings:

@@ -67,7 +67,10 @@ def bounded(
     kind: Callable[..., BoundedProtocol] = BoundedProtocol
     if lane is not None:
         kind = type("BoundedDoor", (BoundedProtocol, protocol_door(lane)), {})
-    return cast("type[asyncio.Protocol]", partial(kind, cut=cut, fresh_id=fresh_id, bounds=bounds))
+    return cast(
+        "type[asyncio.Protocol]",
+        partial(kind, cut=cut, fresh_id=fresh_id, bounds=bounds, waiting={}),
+    )
 
 
 class _TooMuchHeadError(Exception):
@@ -78,7 +81,8 @@ class BoundedProtocol(HttpToolsProtocol):
     """uvicorn's protocol on httptools, which bounds neither heads nor slowness, with bounds.
 
     A request that comes whole arms no timer; one that comes in pieces arms one for all of them, so
-    a byte now and then buys no time.
+    a byte now and then buys no time. `waiting` holds those whose request is yet to come, of all
+    connections, the longest wait first: where no more fit, it makes room for who may be quicker.
     """
 
     def __init__(
@@ -90,10 +94,12 @@ class BoundedProtocol(HttpToolsProtocol):
         *,
         cut: Callable[[str], None],
         fresh_id: Callable[[], str],
+        waiting: dict["BoundedProtocol", None],
         bounds: Bounds = _BOUNDS,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._cut = cut
+        self._waiting = waiting
         self._fresh_id = fresh_id
         self._bounds = bounds
         self._timer: asyncio.TimerHandle | None = None
@@ -109,7 +115,7 @@ class BoundedProtocol(HttpToolsProtocol):
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > self._bounds.connections:
+        if len(self.connections) > self._bounds.connections and not self._room_made():
             self._refuse(_full_house(), "connections")
         else:
             self._await_request()
@@ -119,6 +125,7 @@ class BoundedProtocol(HttpToolsProtocol):
         for timer in (self._timer, self._unread_timer):
             if timer is not None:
                 timer.cancel()
+        self._waiting.pop(self, None)
         self._ended = True
         super().connection_lost(exc)
 
@@ -141,6 +148,7 @@ class BoundedProtocol(HttpToolsProtocol):
         elif self._timer is not None:
             self._timer.cancel()
             self._timer = None
+            self._waiting.pop(self, None)
 
     @override
     def on_message_begin(self) -> None:
@@ -204,9 +212,25 @@ class BoundedProtocol(HttpToolsProtocol):
         """Bound the time for the rest of a request."""
         if self._timer is None:
             self._timer = self.loop.call_later(self._bounds.request_s, self._too_slow)
+            self._waiting[self] = None
+
+    def _room_made(self) -> bool:
+        """End the connection whose request is awaited longest; False when none is awaited."""
+        for slowest in self._waiting:
+            slowest.make_way()
+            return True
+        return False
+
+    def make_way(self) -> None:
+        """End at once, in favour of another connection."""
+        self._waiting.pop(self, None)
+        self._ended = True
+        self._cut("crowded")
+        self.transport.abort()
 
     def _too_slow(self) -> None:
         self._timer = None
+        self._waiting.pop(self, None)
         self._ended = True
         self._cut("slow")
         self.transport.close()
@@ -224,6 +248,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def _refuse(self, error: ServiceError, bound: str) -> None:
         """Answer without the app and hear nothing more; a moment later the connection ends."""
         self._ended = True
+        self._waiting.pop(self, None)
+        if self._timer is not None:
+            self._timer.cancel()
         self._cut(bound)
         if len(self.connections) > self._bounds.connections + self._bounds.refusals:
             self.transport.abort()

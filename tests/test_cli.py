@@ -4,12 +4,14 @@ import json
 import logging
 import signal
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 import structlog
+import trustme
 import uvicorn
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
@@ -131,6 +133,26 @@ def test_tls(capsys: Capture, bi: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert main(["serve", "--port", "0"], run=refused) == 2
     told = capsys.readouterr().err
     assert told == "taskgate: TASKGATE_TLS_CERT, _KEY or _CLIENT_CA can't be used: SSLError\n"
+
+
+@pytest.mark.usefixtures("bi")
+def test_no_line_at_will() -> None:
+    """What is no HTTP is counted and not logged: a caller could fill a disk with it."""
+    assert main(["serve", "--port", "0"], run=lambda _: None) == 0
+    assert logging.getLogger("uvicorn.error").level == logging.ERROR
+
+
+def test_tls_served(bi: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With a certificate and its key it is served over TLS 1.2 and later."""
+    served = trustme.CA().issue_cert("127.0.0.1")
+    served.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "both.pem"))
+    for name in ("CERT", "KEY"):
+        bi.setenv(f"TASKGATE_TLS_{name}", str(tmp_path / "both.pem"))
+    servers: list[Server] = []
+
+    assert main(["serve", "--port", "0"], run=servers.append) == 0
+    assert servers[0].config.ssl is not None
+    assert servers[0].config.ssl.minimum_version == ssl.TLSVersion.TLSv1_2
 
 
 def test_new_key(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """What is committed holds no secret that `.secrets.baseline` does not know."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -47,3 +48,21 @@ def test_scan_can_fail(tmp_path: Path) -> None:
     planted.write_text(f'key = "{"AKIA" + "Z7KQ3M5N" * 2}"\n')
 
     assert _scan(tmp_path, str(planted)).returncode not in CLEAN
+
+
+def test_looked_at() -> None:
+    """Whatever looks like a secret was looked at by somebody and is none."""
+    baseline = json.loads((HOUSE / ".secrets.baseline").read_text(encoding="utf-8"))
+    open_questions = [
+        f"{file}:{each['line_number']}"
+        for file, found in baseline["results"].items()
+        for each in found
+        if each.get("is_secret") is not False
+    ]
+
+    assert open_questions == []
+
+
+def test_workflows() -> None:
+    """There is no workflow to check; with the first one zizmor belongs into `make check`."""
+    assert not (HOUSE / ".github" / "workflows").exists()

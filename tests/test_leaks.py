@@ -3,12 +3,10 @@
 import json
 from collections.abc import Iterable
 from functools import cache
-from random import Random
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
 import httpx
-import pytest
 from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -29,7 +27,6 @@ SCOPES = {
     "partner": {"tenants": "1496262"},
 }
 SCOPED = [name for name, scope in SCOPES.items() if scope]
-METHODS = ("GET", "GET", "GET", "HEAD", "POST", "OPTIONS", "PUT")
 
 
 class World(NamedTuple):
@@ -42,8 +39,8 @@ class World(NamedTuple):
 
 
 @cache
-def world(_: str = "") -> World:
-    """Build it once for a name; what is kept by a draw is hot for the next."""
+def world() -> World:
+    """Build it once; what is kept by a draw is hot for the next."""
     time = FakeTime()
     sandbox = create_sandbox(clock=time.clock, history_days=1)
     rich = {"rate": "999999/s"}
@@ -189,63 +186,3 @@ async def test_no_byte(target: str, name: str, hot: bool, later_s: float) -> Non
 
     assert not {answer.status for answer in found} & {304, 500}
     assert [answer.betrays(name, sent) for answer in found] == [set()] * len(found)
-
-
-MUTATED = 100  # requests of one draw
-_BITS = [b"%00", b"%2e%2e/", b"..", b"/", b"//", b"?", b"&", b"=", b"%", b"#", b",", b"\\,", b";",
-         b"'", b'"', b"~", b"*", b"\xff", b"\x00", b"%c3%28", b"1496301", b"eu2.", b"us.", b"-1",
-         b"9" * 30, b"id=", b"tenant=", b"account=", b"cursor=", b"include=raw", b"limit=0", b"W/",
-         b"max-age=", b"no-cache", b"only-if-cached", b"Bearer ", b"tg_", b"gzip;q=", b"NaN", b"{}",
-         b"x" * 300, b"\r\n", b"a" * 9000]  # fmt: skip
-_NAMES = [b"if-none-match", b"cache-control", b"accept-encoding", b"x-request-timeout-ms",
-          b"accept", b"x-request-id", b"origin", b"host", b"x-forwarded-for", b"range",
-          b"traceparent", b"cookie", b"x-api-key"]  # fmt: skip
-
-
-def mutated(rand: Random, text: bytes) -> bytes:
-    """Return `text` with a few bytes put in, taken out, changed, doubled or cut."""
-    for _ in range(rand.randint(0, 3)):
-        at, end = sorted(rand.choices(range(len(text) + 1), k=2))
-        bit = rand.choice([rand.choice(_BITS), rand.randbytes(2), text[at:end], b""])
-        text = text[:at] + bit + text[rand.choice([at, at, end]) :]
-    return text
-
-
-@pytest.fixture
-def fuzz_requests(request: pytest.FixtureRequest) -> int:
-    """How many mutated requests are made."""
-    number: int = request.config.getoption("--fuzz-requests")
-    return number
-
-
-async def test_fuzz(fuzz_requests: int) -> None:
-    """No mutation of path, query or headers causes a 500 or betrays what is outside."""
-    bad: list[tuple[int, set[str], bytes]] = []
-    for seed in range(fuzz_requests // MUTATED):
-        rand = Random(seed)  # noqa: S311  # the same requests for the same number
-        item = rand.choice([*world("fuzz").tasks, *world("fuzz").activities])
-        for _ in range(MUTATED):
-            bad += await one_mutation(rand, str(item["id"]))
-        world("fuzz").time.now += rand.choice([0, 1, 20])
-
-    assert bad == []
-
-
-async def one_mutation(rand: Random, number: str) -> list[tuple[int, set[str], bytes]]:
-    """Make one request and return what was wrong with the answer."""
-    name = rand.choice(SCOPED)
-    path = rand.choice(
-        [f"/v1/tasks?limit=5&tenant={rand.choice(TENANTS).id}", f"/v1/tasks/eu2.{number}",
-         f"/v1/activities/{number}?include=raw", f"/v1/tasks/{number}/activities?view=tree",
-         "/v1/tasks?status=failed&include=activities", "/v1/accounts", "/docs",
-         "/problems/internal", f"/v1/tasks?id=eu2.{number},us.{number}",
-         "/v1/admin/explain?path=/v1/tasks", "/metrics"]
-    )  # fmt: skip
-    target = mutated(rand, path.encode())
-    headers = [*key(name)] if rand.random() < 0.95 else []  # some have none
-    names = rand.sample(_NAMES, rand.randint(0, 3))
-    headers += [(header, mutated(rand, rand.choice(_BITS))) for header in names]
-    answer = await ask(world("fuzz").app, target, headers, rand.choice(METHODS))
-    sent = target + b"\n".join(value for _, value in headers)
-    betrayed = answer.betrays(name, sent)
-    return [(answer.status, betrayed, sent)] if answer.status == 500 or betrayed else []

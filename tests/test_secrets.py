@@ -3,21 +3,21 @@
 import json
 import logging
 import signal
-import ssl
-import subprocess
 from pathlib import Path
 
 import httpx
 import pytest
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from app.sandbox.app import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, create_sandbox
 from app.sandbox.server import SandboxServer
-from tests.support.consumers import bearer, key_of, required
+from tests.support.consumers import AUDIENCE, bearer, ec_key, key_of, required, token
 from tests.support.platform import FakeTime
 from tests.support.serving import built, configured, network, running
 from tests.support.upstream import FakeUpstream, a_task
-from tests.test_process import Process, serving
+from tests.test_process import serving
 
 CANARY = "canary-7f3a9c"
 ROUTES = ("/v1/tasks", "/v1/tasks/1", "/v1/accounts", "/metrics", "/openapi.json", "/readyz")
@@ -60,64 +60,54 @@ async def test_nothing_leaks(
 @pytest.mark.machine
 def test_real_process(tmp_path: Path) -> None:
     """The real server at its most talkative tells no secret, also of what is no HTTP."""
-    with SandboxServer(create_sandbox(clock=lambda: 1_795_000_000.0)) as platform:
-        variables = _variables(platform.url)
+    with (
+        SandboxServer(create_sandbox(clock=lambda: 1_795_000_000.0)) as platform,
+        SandboxServer(_issuer) as issuer,
+    ):
+        variables = _variables(tmp_path, platform.url, issuer.url)
+        sent = [
+            token(iss=issuer.url, exp=2**33, email=CANARY).decode(),
+            token(iss=issuer.url, exp=1, email=CANARY).decode(),
+        ]
         with serving(tmp_path, TASKGATE_LOG_LEVEL="debug", **variables) as process:
             url = process.until("serving")["url"]
             codes = [
                 httpx.get(f"{url}/v1/tasks", headers=headers).status_code
-                for headers in (bearer("bi"), {"X-API-Key": CANARY}, {"X" * 40_000: CANARY})
+                for headers in (
+                    *({"Authorization": f"Bearer {each}"} for each in (key_of("bi"), *sent)),
+                    {"X-API-Key": CANARY},
+                    {"X" * 40_000: CANARY},
+                )
             ]
             bodies = httpx.get(f"{url}/metrics").text + httpx.get(f"{url}/openapi.json").text
             process.running.send_signal(signal.SIGTERM)
             assert process.end() == 0
 
     told = bodies + json.dumps(process.lines)
-    assert codes == [200, 401, 431]
+    assert codes == [200, 200, 401, 401, 431]
     for secret in (CANARY, key_of("bi"), DEFAULT_CLIENT_SECRET, "eyJ"):
         assert secret not in told
 
 
-@pytest.mark.machine
-def test_real_tls(tmp_path: Path) -> None:
-    """With a certificate it speaks TLS 1.2 and later; a client authority keeps others out."""
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subprocess.run(  # noqa: S603
-        ["/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-         "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", cert, "-subj",
-         "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    tls = {"TASKGATE_TLS_CERT": str(cert), "TASKGATE_TLS_KEY": str(key)}
-    context = ssl.create_default_context(cafile=cert)
-    with SandboxServer(create_sandbox(clock=lambda: 1_795_000_000.0)) as platform:
-        variables = _variables(platform.url) | tls
-        with serving(tmp_path, **variables) as process:
-            answer = httpx.get(f"{_url(process)}/healthz", verify=context)
-        with serving(tmp_path, **variables, TASKGATE_TLS_CLIENT_CA=str(cert)) as process:
-            url = _url(process)
-            with pytest.raises(httpx.TransportError):
-                httpx.get(f"{url}/healthz", verify=context)
-            context.load_cert_chain(cert, key)
-            known = httpx.get(f"{url}/healthz", verify=context)
-
-    assert (answer.status_code, known.status_code) == (200, 200)
-    assert "max-age" in answer.headers["strict-transport-security"]
+async def _issuer(scope: Scope, receive: Receive, send: Send) -> None:
+    """Publish a key as an issuer of tokens does."""
+    host = dict(scope["headers"])[b"host"].decode()
+    about = {"issuer": f"http://{host}", "jwks_uri": f"http://{host}/jwks"}
+    keys = {"keys": [ec_key().as_dict(private=False)]}
+    await JSONResponse(keys if scope["path"] == "/jwks" else about)(scope, receive, send)
 
 
-def _url(process: Process) -> str:
-    url: str = process.until("serving")["url"]
-    assert url.startswith("https://127.0.0.1:")
-    return url
-
-
-def _variables(platform: str) -> dict[str, str]:
-    """Return an account on `platform`, with the consumer `bi`."""
-    hashed = required(bi={})["consumers"]["bi"].key_sha256
+def _variables(folder: Path, platform: str, issuer: str) -> dict[str, str]:
+    """Return an account on `platform`, with the consumer `bi` of a file, by key and by token."""
+    [hashed] = required(bi={})["consumers"]["bi"].key_sha256
+    file = folder / "consumers.toml"
+    file.write_text(f"[consumers.bi]\nkey_sha256 = '{hashed}'")
     return {
         "TASKGATE_ACCOUNTS__EU2__URL": platform,
         "TASKGATE_ACCOUNTS__EU2__CLIENT_ID": DEFAULT_CLIENT_ID,
         "TASKGATE_ACCOUNTS__EU2__CLIENT_SECRET": DEFAULT_CLIENT_SECRET,
-        "TASKGATE_CONSUMERS__BI__KEY_SHA256": ",".join(hashed),
+        "TASKGATE_CONSUMERS_FILE": str(file),
+        "TASKGATE_OIDC__ISSUER": issuer,
+        "TASKGATE_OIDC__AUDIENCE": AUDIENCE,
         "TASKGATE_CURSOR_SECRET": CANARY * 3,
     }

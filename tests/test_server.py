@@ -102,11 +102,12 @@ class Transport(asyncio.Transport):
 
 
 class Line:
-    """One connection of a server; `state` is shared among its connections."""
+    """One connection of a server; what it shares with others is taken from one of them."""
 
-    def __init__(self, state: ServerState | None = None, *, eof: bool = True) -> None:
+    def __init__(self, other: "Line | None" = None, *, eof: bool = True) -> None:
         self.loop, self.transport, self.cuts = Loop(), Transport(eof=eof), list[str]()
-        self.state = state or ServerState()
+        self.state: ServerState = other.state if other else ServerState()
+        self.waiting: dict[BoundedProtocol, None] = other.waiting if other else {}
         self.protocol = BoundedProtocol(
             uvicorn.Config(_app, log_config=None, lifespan="off"),
             self.state,
@@ -115,6 +116,7 @@ class Line:
             cut=self.cuts.append,
             fresh_id=lambda: "fresh",
             bounds=BOUNDS,
+            waiting=self.waiting,
         )
         self.protocol.connection_made(self.transport)
 
@@ -214,9 +216,12 @@ def test_no_http_behind_a_request() -> None:
 
 
 def test_full_house() -> None:
-    """A connection too many is told so at once; far too many are not even told."""
+    """Where all are being answered one too many is told so; far too many are not even told."""
     lines = [Line()]
-    lines += [Line(lines[0].state) for _ in range(3)]
+    lines[0].hear(GET)
+    for _ in range(3):
+        lines.append(Line(lines[0]))
+        lines[-1].hear(GET)
 
     told = [line.transport.sent[:12] for line in lines]
     assert told == [b"", b"", b"HTTP/1.1 503", b""]
@@ -224,7 +229,35 @@ def test_full_house() -> None:
     assert lines[3].transport.ended == "aborted"
     for line in lines:
         line.protocol.connection_lost(None)
-    assert Line(lines[0].state).cuts == []
+    assert Line(lines[0]).cuts == []
+
+
+def test_crowded() -> None:
+    """Where no more fit, the one whose request is awaited longest makes room for the next."""
+    first = Line()
+    second = Line(first)
+    second.hear(GET[:9])
+    first.hear(GET)
+    third = Line(first)
+    third.hear(GET)
+
+    assert (second.transport.ended, second.cuts) == ("aborted", ["crowded"])
+    assert [line.transport.ended for line in (first, third)] == ["", ""]
+    assert (third.cuts, third.transport.sent) == ([], b"")
+    second.protocol.connection_lost(None)
+    assert first.waiting == {}
+
+
+def test_waiting() -> None:
+    """Nobody is awaited who was cut off, went away or has asked."""
+    lines = [Line()]
+    lines += [Line(lines[0])]
+    lines[0].loop.fire()
+    lines[1].hear(b"\x16\x03\x01\r\n\r\n")
+
+    assert (lines[0].cuts, lines[1].cuts) == (["slow"], ["parse"])
+    assert lines[0].waiting == {}
+    assert lines[1].loop.waiting() == [BOUNDS.linger_s]
 
 
 def test_unread() -> None:

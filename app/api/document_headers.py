@@ -78,7 +78,11 @@ _TABLE: Final[Mapping[str, tuple[str, Mapping[str, Any], Any]]] = {
     ),
     "traceparent": (
         "The trace you sent, or a new one; its id stands in our log (W3C Trace Context).",
-        {"type": "string", "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"},
+        {
+            "type": "string",
+            "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
+            "maxLength": 55,
+        },
         "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     ),
 }

@@ -6,7 +6,8 @@ from http import HTTPStatus
 
 import structlog
 from fastapi import FastAPI
-from starlette.datastructures import Headers, MutableHeaders
+from fastapi.routing import RouteContext, iter_route_contexts
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import render
@@ -54,17 +55,17 @@ class RequestId:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        sent = headers.get("x-request-id", "")
-        request_id = sent if is_sane(sent.encode("latin-1")) else self._fresh_id()
+        headers = scope["headers"]
+        sent = b",".join(value for name, value in headers if name == b"x-request-id")
+        request_id = sent.decode("ascii") if is_sane(sent) else self._fresh_id()
         # Several are joined to what is no trace.
-        traceparent = trace(",".join(headers.getlist("traceparent")).encode("latin-1"))
+        traceparent = trace(b",".join(value for name, value in headers if name == b"traceparent"))
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 answered = MutableHeaders(scope=message)
                 answered["x-request-id"] = request_id
-                answered["traceparent"] = traceparent
+                answered.append("traceparent", traceparent)
             await send(message)
 
         state = {
@@ -204,7 +205,16 @@ def is_sane(sent: bytes) -> bool:
 
 
 def route_template(scope: Scope) -> str:
-    """Return the path template of the route that was chosen, `unmatched` when none was."""
+    """Return the path template of the route that was chosen, `unmatched` when there is none.
+
+    Of a request that was refused before, say for want of a key, it is the route that it was for.
+    """
     # A route of an included router has its prefix only in FastAPI's context of it.
     route = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
-    return getattr(route, "path_format", "unmatched")
+    return getattr(route or _meant(scope), "path_format", "unmatched")
+
+
+def _meant(scope: Scope) -> RouteContext | None:
+    """Return the first route at the path, as the router would have chosen it."""
+    routes = iter_route_contexts(scope["app"].routes)
+    return next((each for each in routes if each.path_regex.match(scope["path"])), None)

@@ -173,7 +173,8 @@ def _asked(query: TaskQuery, name: str) -> object:
         return attrgetter(*_ATTRIBUTES[name])(query)
     stem, _, bound = name.rpartition("_")
     field = cast("InstantField", f"{stem}_at")
-    if field in SORT_FIELDS:
+    # `started_by` is no bound.
+    if field in SORT_FIELDS and bound in Window.__struct_fields__:
         return getattr(query.window(field), bound)
     return query.values(cast("FilterName", name))
 

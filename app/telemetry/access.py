@@ -1,4 +1,4 @@
-"""Figures of who may ask: refusals, limits, the consumers' file, the issuer's keys."""
+"""Figures of who may ask: refusals, limits, what is read again of files and of the issuer."""
 
 from functools import partial
 
@@ -19,6 +19,8 @@ class AccessMetrics:
         self._reads = counter(name, text, ["outcome"])
         name, text = "taskgate_issuer_fetches_total", "Fetches of the token issuer's keys."
         self._fetches = counter(name, text, ["outcome"])
+        name, text = "taskgate_certificate_reads_total", "Changes of the files that TLS is made of."
+        self._certificates = counter(name, text, ["outcome"])
         name, text = "taskgate_connections_cut_total", "Connections that were ended at a bound."
         self._cut = counter(name, text, ["bound"])
 
@@ -37,6 +39,10 @@ class AccessMetrics:
     def keys_fetched(self, ok: bool) -> None:  # noqa: FBT001
         """Count a fetch of the issuer's keys."""
         self._fetches.labels("ok" if ok else "failed").inc()
+
+    def certificate_read(self, ok: bool) -> None:  # noqa: FBT001
+        """Count a change of the certificate, its key or the authority: taken up, or refused."""
+        self._certificates.labels("ok" if ok else "refused").inc()
 
     def connection_cut(self, bound: str) -> None:
         """Count a connection that was ended; `bound` is one of the server's words."""

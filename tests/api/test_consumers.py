@@ -154,6 +154,7 @@ async def test_told(time: FakeTime) -> None:
 
     lines = [line for line in logs if line["event"] == "request_served"]
     assert [line.get("consumer") for line in lines] == ["bi", None, None]
+    assert {line["route"] for line in lines} == {"/v1/tasks"}
     assert [line.get("problem") for line in lines] == [None, "unauthenticated", "unauthenticated"]
     for sent in ("refused", "missing"):
         assert f'taskgate_unauthenticated_total{{credentials="{sent}"}} 1.0' in figures

@@ -19,7 +19,14 @@ async def test_pages(path: str) -> None:
 
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert "://" not in page.text
-    assert "script-src 'self';" in page.headers["content-security-policy"]
+    policy = dict(
+        part.split(" ", 1) for part in page.headers["content-security-policy"].split("; ")
+    )
+    assert policy["script-src"] == policy["connect-src"] == "'self'"
+    assert {
+        policy[name] for name in ("default-src", "base-uri", "form-action", "frame-ancestors")
+    } == {"'none'"}
+    assert "unsafe" not in str(policy)
     assert {file.status_code for file in files} == {200}
     assert {file.headers["cache-control"] for file in files} == {
         "public, max-age=31536000, immutable"

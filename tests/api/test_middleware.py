@@ -76,8 +76,9 @@ async def test_line() -> None:
         ("HEAD", "/v1/tasks", "/v1/tasks", "info"),
         ("GET", "/guessed/path", "unmatched", "info"),
         ("GET", "/v1/crash", "/v1/crash", "warning"),
+        ("GET", f"/v1/tasks/{'x' * 9000}", "/v1/tasks/{task_id}", "info"),
     ],
-    ids=["item", "405", "head", "404", "500"],
+    ids=["item", "405", "head", "404", "500", "414"],
 )
 async def test_line_route(method: str, path: str, route: str, level: str) -> None:
     """A line and a label name the route's template, never the path; our trouble is a warning."""

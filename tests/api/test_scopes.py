@@ -6,14 +6,16 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi.routing import iter_route_contexts
 
 from tests.support.estate import BAKERY, KINDS, NORTH, NORTH_UUID, PARTNER, headers, settings
 from tests.support.estate import platforms as estate
 from tests.support.platform import FakeTime
-from tests.support.serving import ids, serving
+from tests.support.serving import built, configured, ids, network, serving
 from tests.support.upstream import FakeUpstream, a_task
 
-# Status by kind: nobody, stranger, all, admin, us, north, uuid, bakery (of eu2 alone).
+# Status by kind: nobody, stranger, all, admin, us, north, uuid, bakery (of eu2 alone). A row is a
+# GET, and a HEAD too, unless it names its method.
 MATRIX: dict[str, list[int]] = {
     "/v1/tasks": [401, 401, 200, 200, 200, 200, 200, 200],
     "/v1/tasks?include=activities,raw": [401, 401, 200, 200, 200, 200, 200, 200],
@@ -45,8 +47,22 @@ MATRIX: dict[str, list[int]] = {
     "/v1/activities/eu2.12": [401, 401, 200, 200, 404, 404, 404, 200],
     "/v1/accounts": [401, 401, 200, 200, 200, 200, 200, 200],
     "/v1/admin/explain?path=/v1/tasks": [401, 401, 403, 200, 403, 403, 403, 403],
+    "POST /v1/admin/purge": [401, 401, 403, 200, 403, 403, 403, 403],
+    "POST /v1/tasks": [401, 401, 405, 405, 405, 405, 405, 405],
+    "DELETE /v1/tasks/eu2.1": [401, 401, 405, 405, 405, 405, 405, 405],
+    "/v1/admin/purge": [401, 401, 405, 405, 405, 405, 405, 405],
     "/v1/nowhere": [401, 401, 404, 404, 404, 404, 404, 404],
     "/healthz": [200] * 8,
+    "/readyz": [200] * 8,
+    "/metrics": [200] * 8,
+    "/": [307] * 8,
+    "/docs": [200] * 8,
+    "/redoc": [200] * 8,
+    "/openapi.json": [200] * 8,
+    "/static/docs.css": [200] * 8,
+    "/problems": [200] * 8,
+    "/problems/internal": [200] * 8,
+    "POST /docs": [405] * 8,
 }
 # What stands in an answer, by kind: all, us, north, bakery.
 SEEN: dict[str, tuple[list[str], ...]] = {
@@ -80,15 +96,47 @@ async def served(
         yield client, platforms
 
 
-@pytest.mark.parametrize("path", MATRIX)
-async def test_matrix(time: FakeTime, path: str) -> None:
-    """Each kind of consumer is told what it may be told, cold, and hot the same again."""
-    async with served(time) as (client, _):
+def methods(row: str) -> tuple[tuple[str, ...], str]:
+    """Return the methods that a row of the matrix is about, and its target."""
+    method, blank, target = row.rpartition(" ")
+    return ((method,) if blank else ("GET", "HEAD")), target
+
+
+@pytest.mark.parametrize("row", MATRIX)
+async def test_matrix(time: FakeTime, row: str) -> None:
+    """Each kind of consumer is told what it may be told: asked for anew, and kept by whomever."""
+    verbs, target = methods(row)
+    async with served(time, docs=True) as (client, _):
         answers = [
-            await client.get(path, headers=headers(kind)) for _ in range(2) for kind in KINDS
+            await client.request(
+                verb,
+                target,
+                headers=headers(kind) | how,
+                json={"all": True} if verb == "POST" else None,
+            )
+            for how in ({"Cache-Control": "no-cache"}, {})
+            for verb in verbs
+            for kind in KINDS
         ]
 
-    assert [answer.status_code for answer in answers] == MATRIX[path] * 2
+    assert [answer.status_code for answer in answers] == MATRIX[row] * 2 * len(verbs)
+
+
+def test_every_route(time: FakeTime) -> None:
+    """No route is without a row, nor any of its methods; a new one fails here first."""
+    app = built(configured("eu2", docs=True), network({}), time)
+    rows = [(verb, target) for verbs, target in map(methods, MATRIX) for verb in verbs]
+    missing = [
+        f"{method} {route.path_format}"
+        for route in iter_route_contexts(app.routes)
+        for method in sorted(route.methods or {"every method"})
+        if not any(
+            method == verb and route.path_regex.fullmatch(target.partition("?")[0])
+            for verb, target in rows
+        )
+    ]
+
+    assert missing == []
 
 
 @pytest.mark.parametrize("path", SEEN)

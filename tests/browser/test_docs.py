@@ -22,6 +22,7 @@ class Watched:
     page: Page
     hosts: set[str | None] = field(default_factory=set)
     complaints: list[str] = field(default_factory=list)
+    """Errors, warnings, and whatever a page's policy has blocked."""
 
     def flat(self) -> bool:
         """Say whether nothing is wider than the window."""
@@ -34,6 +35,10 @@ def watched(browser: Browser, width: int) -> Iterator[Watched]:
     context = browser.new_context(viewport={"width": width, "height": 900})
     watched = Watched(context.new_page())
     page = watched.page
+    page.add_init_script(
+        "document.addEventListener('securitypolicyviolation',"
+        " (told) => console.error(`${told.violatedDirective} blocked ${told.blockedURI}`))"
+    )
     # Addresses within the page, such as data: and blob:, have no host.
     page.on("request", lambda asked: watched.hosts.add(urlsplit(asked.url).hostname))
     page.on("pageerror", lambda error: watched.complaints.append(str(error)))
@@ -139,3 +144,24 @@ def test_problems(watched: Watched, address: str, path: str, tmp_path: Path) -> 
     assert watched.hosts <= {"127.0.0.1", None}
     assert watched.complaints == []
     assert watched.flat()
+
+
+@pytest.mark.parametrize("width", WIDTHS[:1])
+@pytest.mark.parametrize(
+    ("kind", "text"), [("script", "window.ran = 1"), ("style", "p { top: 0 }")]
+)
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/problems"])
+def test_policy(watched: Watched, address: str, path: str, kind: str, text: str) -> None:
+    """What is put into a page as text does not run there, and such a block is complained about."""
+    page = watched.page
+    page.goto(address + path)
+    page.wait_for_load_state("networkidle")
+    page.evaluate(
+        "([kind, text]) => {"
+        " const made = document.createElement(kind); made.textContent = text;"
+        " document.head.append(made) }",
+        [kind, text],
+    )
+
+    assert page.evaluate("window.ran") is None
+    assert f"{kind}-src-elem blocked inline" in watched.complaints

@@ -53,6 +53,15 @@ def test_agrees() -> None:
     assert not asked(type="a").agrees(later, {"type"})
 
 
+@pytest.mark.parametrize("name", [*TASK_PARAMETERS.by_name])
+def test_agrees_with_itself(name: str) -> None:
+    """Every parameter can be repeated, also `started_by`, which is no bound of `started_at`."""
+    query = TaskQuery(filters=(("started_by", ("a",)),))
+
+    assert query.agrees(query, {name} - {"limit", "cursor", "partial"})
+    assert not query.agrees(TaskQuery(), {"started_by"})
+
+
 BOTH = {"status": "failed,running", "status_group": "failure"}
 
 

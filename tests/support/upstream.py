@@ -49,7 +49,7 @@ _LACKED = {
 }
 _LODS = {"tiny", "short", "long", "full", "debug"}
 _BOUND = re.compile(r"(gt|ge|lt|le)\((.+)\)")
-_LIKE = re.compile(r"like\((.+)\)")
+_LIKE = re.compile(r"like\((.+)\)", re.DOTALL)
 _ORDER = re.compile(r"(asc|desc)\((\w+)\)")
 
 

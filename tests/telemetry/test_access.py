@@ -13,6 +13,7 @@ def test_counts() -> None:
         access.unauthenticated(outcome)
         access.file_read(outcome)
         access.keys_fetched(outcome)
+        access.certificate_read(outcome)
     access.limited("bi")
     access.connection_cut("slow")
 
@@ -23,5 +24,6 @@ def test_counts() -> None:
     assert figure("unauthenticated", credentials="missing") == 1
     assert figure("consumers_file_reads", outcome="refused") == 1
     assert figure("issuer_fetches", outcome="failed") == 1
+    assert figure("certificate_reads", outcome="refused") == 1
     assert figure("rate_limited", consumer="bi") == 1
     assert figure("connections_cut", bound="slow") == 1

@@ -1,0 +1,1 @@
+"""Tests: the image's recipe and the chart before checkov's eyes."""

@@ -1,0 +1,1 @@
+"""Tests: random requests, a million of them when asked."""

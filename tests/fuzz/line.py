@@ -1,0 +1,106 @@
+"""A connection to the whole service without a socket: bytes in, bytes out."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import uvicorn
+from fastapi import FastAPI
+from typing_extensions import override
+from uvicorn.server import ServerState
+
+from app.server import Bounds, bounded
+
+if TYPE_CHECKING:
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+TURNS = 100  # of the event loop, for what may never be answered
+WAIT_S = 20
+
+
+class _Pipe(asyncio.Transport):
+    """Collects what is written."""
+
+    def __init__(self) -> None:
+        super().__init__({"sockname": ("127.0.0.1", 80), "peername": ("192.0.2.1", 9)})
+        self.sent = bytearray()
+        self.ended = False
+
+    @override
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.sent += data
+
+    @override
+    def can_write_eof(self) -> bool:
+        return True
+
+    @override
+    def write_eof(self) -> None:
+        self.ended = True
+
+    @override
+    def is_closing(self) -> bool:
+        return self.ended
+
+    @override
+    def close(self) -> None:
+        self.ended = True
+
+    @override
+    def abort(self) -> None:
+        self.ended = True
+
+    @override
+    def pause_reading(self) -> None:
+        """All of a request is here already."""
+
+    @override
+    def resume_reading(self) -> None:
+        """All of a request is here already."""
+
+
+class Said(NamedTuple):
+    """What came back: bytes, and whether everything that the request began has ended."""
+
+    answer: bytes
+    ended: bool
+
+
+class Server:
+    """The service behind the protocol that it is served by."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._state = ServerState()
+        self._config = uvicorn.Config(
+            app,
+            http=bounded(
+                app.state.lane, cut=lambda _: None, fresh_id=lambda: "fresh", bounds=Bounds()
+            ),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="error",
+            access_log=False,
+            proxy_headers=False,
+        )
+        self._config.load()
+
+    async def hear(self, sent: bytes, *, ragged: bool) -> Said:
+        """Send bytes on a connection of their own; what is `ragged` may wait for more for ever."""
+        pipe = _Pipe()
+        make = cast("Any", self._config.http_protocol_class)
+        protocol: HttpToolsProtocol = make(self._config, self._state, {})
+        protocol.connection_made(pipe)
+        protocol.data_received(sent)
+        tasks = self._state.tasks
+        if ragged:
+            for _ in range(TURNS):
+                if not tasks:
+                    break
+                await asyncio.sleep(0)
+        elif tasks:
+            await asyncio.wait(tasks, timeout=WAIT_S)
+        answered = not tasks
+        protocol.connection_lost(None)
+        if tasks:
+            await asyncio.wait(tasks, timeout=WAIT_S)
+        return Said(bytes(pipe.sent), (answered or ragged) and not tasks)
