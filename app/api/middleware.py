@@ -56,7 +56,7 @@ class RequestId:
             await self._app(scope, receive, send)
             return
         headers = scope["headers"]
-        sent = b",".join(value for name, value in headers if name == b"x-request-id")
+        sent = next((value for name, value in headers if name == b"x-request-id"), b"")
         request_id = sent.decode("ascii") if is_sane(sent) else self._fresh_id()
         # Several are joined to what is no trace.
         traceparent = trace(b",".join(value for name, value in headers if name == b"traceparent"))
