@@ -87,6 +87,8 @@ def _learn(asked: Asked, said: bytes, heard: Heard, own: dict[str, set[bytes]]) 
     except MalformedError:
         return
     etag = answer.headers.get(b"etag")
+    if not asked.ragged:
+        heard.asked = [*heard.asked[-_REMEMBERED:], asked]
     if etag is not None:
         own[scope_of(asked.kind)].add(etag)
         heard.known = [*heard.known[-_REMEMBERED:], (asked.target, etag)]
