@@ -265,11 +265,15 @@ class Heard:
 
     known: list[tuple[bytes, bytes]] = field(default_factory=list)
     """Targets, each with the `ETag` that somebody was given there."""
+    asked: list[Asked] = field(default_factory=list)
+    """Whole requests: what is kept may be found by their bytes."""
     cursors: list[bytes] = field(default_factory=list)
 
 
 def draw(rand: Random, heard: Heard) -> Asked:
-    """Make up a request."""
+    """Make up a request, or send one again."""
+    if heard.asked and rand.random() < 0.2:
+        return _again(rand, rand.choice(heard.asked))
     kind, method = rand.choice(KINDS), rand.choice(_METHODS)
     target = _target(rand, heard)
     headers = [(b"Host", b"gate"), *credentials(kind)]
@@ -294,6 +298,19 @@ def draw(rand: Random, heard: Heard) -> Asked:
     etags = b" ".join(value for name, value in headers if name == b"If-None-Match")
     waits = any(name == b"X-Request-Timeout-Ms" for name, _ in headers)
     return Asked(kind, method, target, sent, etags, waits, ragged or loose or odd)
+
+
+def _again(rand: Random, asked: Asked) -> Asked:
+    """Return a request as it was, or as another consumer would send it to the byte."""
+    old, other = credentials(asked.kind), rand.choice(KINDS)
+    new = credentials(other)
+    # Whoever sent several credentials stays who that was.
+    alone = (
+        asked.sent.lower().count(b"authorization: ") == 1 and b"x-api-key" not in asked.sent.lower()
+    )
+    if not (old and new and alone and rand.random() < 0.5):
+        return asked
+    return asked._replace(kind=other, sent=asked.sent.replace(old[0][1], new[0][1]))
 
 
 def _target(rand: Random, heard: Heard) -> bytes:

@@ -17,7 +17,7 @@ from tests.fuzz.world import betrayed, scope_of, world
 
 BATCH = 500  # requests to one service, which nobody has asked anything at first
 _STEPS_S = (*[0] * 40, 0.5, 1, 1, 3, 11, 61)
-_REMEMBERED = 50
+_REMEMBERED, _RECENT = 50, 5
 _CURSOR = re.compile(rb'"next_cursor":"([^"]+)"')
 
 
@@ -87,6 +87,8 @@ def _learn(asked: Asked, said: bytes, heard: Heard, own: dict[str, set[bytes]]) 
     except MalformedError:
         return
     etag = answer.headers.get(b"etag")
+    if etag is not None and not asked.ragged:
+        heard.asked = [*heard.asked[-_RECENT:], asked]
     if etag is not None:
         own[scope_of(asked.kind)].add(etag)
         heard.known = [*heard.known[-_REMEMBERED:], (asked.target, etag)]
