@@ -147,7 +147,7 @@ def _statuses(given: Given, table: Table) -> dict[str, Any]:
 
     status = known.intersection(given.get("status", known))
     groups = given.get("status_group", GROUPS)
-    group = known.intersection(each for word in groups for each in GROUPS[word])
+    group = known.intersection(each for word in set(groups) for each in GROUPS[word])
     both = "status" in given and "status_group" in given and status != group
     return {
         "statuses": told(status & group),

@@ -100,9 +100,9 @@ def test_ids_of_activities_by_account() -> None:
 
 def test_too_much_for_a_url() -> None:
     """When values are too many for a URL, the most of them are checked here, the rest go out."""
-    tags = ",".join(f"{'t' * 30}{number}" for number in range(150))
+    tags = ",".join(f"{'t' * 50}{number}" for number in range(80))
     params, checked = pushed(tag=tags, queue="a")
-    items = [reading({"tags": ["x", f"{'t' * 30}9"], "queue": "a"}), reading({"tags": ["x"]})]
+    items = [reading({"tags": ["x", f"{'t' * 50}9"], "queue": "a"}), reading({"tags": ["x"]})]
     plan = planned(TASK_PARAMETERS, tag=tags)
 
     assert (params, checked) == ([("queue", "a")], True)
