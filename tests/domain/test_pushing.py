@@ -1,6 +1,7 @@
 """Filters: what goes out and what is checked here mean together exactly what was asked."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 import pytest
@@ -110,6 +111,21 @@ def test_too_much_for_a_url() -> None:
     assert plan is not None
     assert plan.keep is not None
     assert [plan.keep(item) for item in items] == [True, False]
+
+
+def test_texts_too_long_for_a_url() -> None:
+    """A text to contain counts as it is spelt in a URL; what has no room is checked here."""
+    text = "\U0001f600" * 210
+    asked = dict.fromkeys(("policy_name", "resource_name", "started_by"), f"~{text}")
+    params, checked = pushed(**asked)
+    plan = planned(TASK_PARAMETERS, **asked)
+    assert plan is not None
+    assert plan.keep is not None
+
+    assert ([name for name, _ in params], checked) == (["startedBy"], True)
+    assert len(urlencode(params)) < PUSHED_BYTES_MAX
+    assert plan.keep(reading({"policy": {"name": text}, "resource": {"name": f"{text}x"}}))
+    assert not plan.keep(reading({"policy": {"name": text}, "resource": {"name": "x"}}))
 
 
 @pytest.mark.parametrize(
