@@ -68,7 +68,9 @@ def parse(pairs: Iterable[tuple[str, str]], table: Table) -> Asked:
         ids=ids,
         **_statuses(given, table),
         filters=tuple((name, _sorted(given, name)) for name in FILTERS if name in given),
-        tenant_exact="tenant" in given and _single(given, "tenant_scope") == "exact",
+        # Beside a cursor it may stand for the tenants that the cursor holds.
+        tenant_exact=not given.keys().isdisjoint({"tenant", "cursor"})
+        and _single(given, "tenant_scope") == "exact",
         roots_only=_single(given, "roots_only") is True,
         windows=windows,
         sort=cast("InstantField", sort.removeprefix("-")),

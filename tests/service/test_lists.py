@@ -76,6 +76,29 @@ async def test_repeated_filters(
     assert answer.json().get("code") == (None if status == 200 else "cursor-mismatch")
 
 
+@pytest.mark.parametrize(
+    ("made", "beside", "status"),
+    [
+        ("tenant=1496265&tenant_scope=exact", "tenant_scope=exact", 200),
+        ("tenant=1496265&tenant_scope=exact", "tenant=1496265&tenant_scope=exact", 200),
+        ("tenant=1496265&tenant_scope=exact", "tenant_scope=subtree", 400),
+        ("tenant=1496265&tenant_scope=exact", "tenant=1496265", 200),
+        ("tenant=1496265", "tenant_scope=exact", 400),
+        ("tenant=1496265", "tenant_scope=subtree", 200),
+        ("tenant_scope=exact", "tenant_scope=exact", 200),
+    ],
+)
+async def test_repeated_scope(
+    client: httpx.AsyncClient, upstream: FakeUpstream, made: str, beside: str, status: int
+) -> None:
+    """The scope of tenants may be repeated beside a cursor without the tenants."""
+    upstream.tasks = [a_task(number) for number in range(9)]
+    first = await get(client, f"/v1/tasks?limit=1&{made}")
+    answer = await client.get(f"{first['page']['next']}&{beside}")
+
+    assert answer.status_code == status
+
+
 @pytest.mark.parametrize("change", [lambda text: text[:-1], lambda text: "A" + text, lambda _: "x"])
 async def test_tampered(client: httpx.AsyncClient, change: object) -> None:
     """A cursor that was changed, or never ours, is refused."""
