@@ -51,14 +51,17 @@ class Purged(msgspec.Struct, frozen=True):
 
 
 class UpstreamCall(msgspec.Struct, frozen=True):
-    """A list or an item that an account would be asked for, as the platform spells it.
-
-    For the activities of tasks that an earlier call finds `…` stands in; there may be fewer.
-    """
+    """A list or an item that an account would be asked for, as the platform spells it."""
 
     account: str
     noun: str
-    parameters: tuple[str, ...]
+    parameters: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="`…` stands for the tasks that a call before finds; with few of them there "
+            "are fewer such calls."
+        ),
+    ]
 
 
 class Explanation(msgspec.Struct, frozen=True):
