@@ -39,6 +39,7 @@ openapi: sync  ## write openapi/openapi.json and its examples from the code
 
 bench: sync  ## measure; bench/README.md tells how to read the figures
 	$(RUN) python bench/normalise.py
+	$(RUN) python bench/parsing.py
 	$(RUN) python bench/hits.py
 	$(RUN) python bench/cold.py
 	$(RUN) python bench/stampede.py

@@ -216,7 +216,7 @@ class ContentTooLargeError(RequestError):
 
 
 class UriTooLongError(RequestError):
-    """The request target is longer than 8 KiB; ask for less at once."""
+    """The request target, or that of a next page, is longer than 8 KiB; ask for less at once."""
 
     slug, status, title = "uri-too-long", 414, "URI too long"
 

@@ -1,6 +1,5 @@
 """The values of a query string, each read by its parameter; what is wrong is gathered."""
 
-import re
 from collections.abc import Iterable
 from typing import Any, NoReturn, TypeAlias
 
@@ -9,14 +8,14 @@ from app.domain.parameter import Parameter
 from app.domain.parameters import Table
 from app.domain.query import IDS_MAX
 from app.domain.values import ValueFaultError
-from app.errors import InvalidValueError, TooManyIdsError, UnknownParameterError
+from app.errors import InvalidValueError, RequestError, TooManyIdsError, UnknownParameterError
 
 Given: TypeAlias = dict[str, list[Any]]
 
-_COMMA = re.compile(r"(?<!\\),")
+_ESCAPED = "\ud800"  # stands for a comma inside a value; no decoded text holds it
 # A short request with many mistakes must not cost a long answer.
 _FAULTS_OF_ONE_MAX = 2
-_LIST_MAX = IDS_MAX  # values between commas; a parameter may be repeated for more
+_LIST_MAX = 100  # values between commas; a parameter may be repeated for more
 
 
 def collect(pairs: Iterable[tuple[str, str]], table: Table, faults: Faults) -> Given:
@@ -41,36 +40,54 @@ def collect(pairs: Iterable[tuple[str, str]], table: Table, faults: Faults) -> G
 
 def _read(parameter: Parameter, text: str, values: list[Any], faults: Faults) -> None:
     """Read the values in `text` into `values`, and tell the first few that are wrong."""
-    read, wrong = parameter.read, 0
-    for piece in _pieces(parameter, text, faults):
-        try:
-            values.append(read(piece) if piece else _refuse_empty())
-        except ValueFaultError as exc:
-            faults.add(
-                InvalidValueError,
-                parameter.name,
-                exc.detail,
-                allowed=exc.allowed,
-                did_you_mean=exc.did_you_mean,
-            )
-            wrong += 1
-            if wrong == _FAULTS_OF_ONE_MAX:
-                return
+    if parameter.read_several is None:
+        _read_one(parameter, text.replace("\\,", ","), values, faults)
+        return
+    if _is_too_long(parameter, text, faults):
+        return
+    escapes = "\\" in text
+    rest: str | None = text.replace("\\,", _ESCAPED) if escapes else text
+    wrong: list[str] = []
+    while rest is not None and len(wrong) < _FAULTS_OF_ONE_MAX:
+        good, rest = parameter.read_several(rest)
+        values += [each.replace(_ESCAPED, ",") for each in good] if escapes else good
+        if rest is not None:
+            piece, comma, after = rest.partition(",")
+            rest = after if comma else None
+            if piece in wrong or not _read_one(
+                parameter, piece.replace(_ESCAPED, ","), values, faults
+            ):
+                wrong.append(piece)
+
+
+def _read_one(parameter: Parameter, text: str, values: list[Any], faults: Faults) -> bool:
+    """Read the value `text` into `values`; say whether it is one."""
+    try:
+        values.append(parameter.read(text) if text else _refuse_empty())
+    except ValueFaultError as exc:
+        faults.add(
+            InvalidValueError,
+            parameter.name,
+            exc.detail,
+            allowed=exc.allowed,
+            did_you_mean=exc.did_you_mean,
+        )
+        return False
+    return True
 
 
 def _refuse_empty() -> NoReturn:
     raise ValueFaultError("is empty", "a value, or leave the parameter out")
 
 
-def _pieces(parameter: Parameter, text: str, faults: Faults) -> Iterable[str]:
-    """Return the values in `text`; a list of very many is refused before it costs anything."""
-    if not parameter.many:
-        return (text.replace("\\,", ","),)
-    if text.count(",") - text.count("\\,") >= _LIST_MAX:
-        kind = TooManyIdsError if parameter.name == "id" else InvalidValueError
-        allowed = f"at most {_LIST_MAX} between commas"
-        faults.add(kind, parameter.name, "is too long a list", allowed=allowed)
-        return ()
-    if "\\" in text:
-        return dict.fromkeys(piece.replace("\\,", ",") for piece in _COMMA.split(text))
-    return dict.fromkeys(text.split(","))
+def _is_too_long(parameter: Parameter, text: str, faults: Faults) -> bool:
+    """Say whether `text` is a list of very many: refused before it costs anything."""
+    most = IDS_MAX if parameter.name == "id" else _LIST_MAX
+    if text.count(",") < most or text.count(",") - text.count("\\,") < most:
+        return False
+    kind: type[RequestError] = InvalidValueError
+    allowed = f"at most {most} between commas; it may be repeated for more"
+    if parameter.name == "id":
+        kind, allowed = TooManyIdsError, f"at most {most}"
+    faults.add(kind, parameter.name, "is too long a list", allowed=allowed)
+    return True

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from app.domain.query import ActivityQuery, TaskQuery
 from app.errors import CursorMalformedError, CursorMismatchError, ParameterFault
 
+CURSOR_LENGTH_MAX = 8192 - 256  # the path and what may stand beside it take the rest of a target
 _VERSION = b"2"  # raised when a field of TaskQuery changes its meaning
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[TaskQuery] = msgspec.json.Decoder(TaskQuery | ActivityQuery)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.domain import values
+from app.domain import value_lists, values
 from app.domain.catalogue import CATEGORIES
 from app.domain.parameter import Parameter, enum, many, text, word
 from app.domain.status import CANCELING, GROUPS, STATUSES
@@ -44,13 +44,13 @@ def _words() -> tuple[Parameter, ...]:
             "state",
             f"The platform's own state: {_STATES}, {_NEWER}.",
             "started",
-            values.folded,
+            value_lists.FOLDED,
         ),
         many(
             "result",
             f"The platform's own result code: {_RESULTS}, {_NEWER}.",
             "error",
-            values.folded,
+            value_lists.FOLDED,
         ),
     )
 
@@ -67,13 +67,13 @@ def _plans(one: str) -> tuple[Parameter, ...]:
             "policy",
             f"Id of the plan that caused the {one}, as sent, in lower or in upper case.",
             "33965f81-7293-45d4-9f13-dc4281d7bdfd",
-            values.id_of_either_case,
+            value_lists.IDS_OF_EITHER_CASE,
         ),
         many(
             "policy_name",
             f"Name of the plan, as written. {_PART}",
             "~Nightly",
-            values.text_or_part,
+            value_lists.TEXTS,
         ),
     )
 
@@ -84,13 +84,13 @@ def _resources() -> tuple[Parameter, ...]:
             "resource",
             "Id of what is worked on, as sent, in lower or in upper case.",
             "b2c9e0b4-0c4b-4b0b-8b39-5c1f7e3a9d40",
-            values.id_of_either_case,
+            value_lists.IDS_OF_EITHER_CASE,
         ),
         many(
             "resource_name",
             f"Name of what is worked on, as written. {_PART}",
             "srv-files-01",
-            values.text_or_part,
+            value_lists.TEXTS,
         ),
         many("resource_type", "Kind of resource, as the platform spells it.", "machine"),
     )
@@ -102,21 +102,21 @@ def _circumstances() -> tuple[Parameter, ...]:
             "started_by",
             f"The user who caused it, as written. {_PART}",
             "johndoe@mysite.com",
-            values.text_or_part,
+            value_lists.TEXTS,
         ),
         many("queue", "The queue it waits in, as the platform spells it.", "legacySync"),
         many(
             "priority",
             f"low, below_normal, normal, above_normal, high (belowNormal is understood), {_NEWER}.",
             "below_normal",
-            values.priority,
+            value_lists.PRIORITIES,
         ),
         many("tag", "A label of the issuer; any of several is enough.", "nightly"),
         many(
             "workflow",
             "Id of the workflow it belongs to.",
             "1175855112431136768",
-            values.whole,
+            value_lists.NUMBERS,
             _matching(_NUMBER),
         ),
         many(
@@ -139,7 +139,7 @@ def local(items: str) -> tuple[Parameter, ...]:
             "match at once, those below it as soon as one of its own was seen; until then "
             "`meta.notes` says so.",
             "1496262",
-            values.tenant,
+            value_lists.TENANTS,
             _matching(f"{_NUMBER}|{_UUID}"),
         ),
         Parameter(
@@ -168,14 +168,14 @@ STEPS = (
         "task",
         "Steps of these tasks: ids as answers have them, or bare.",
         "eu2.944455285181775873",
-        values.item_id,
+        value_lists.ITEM_IDS,
         _matching(rf"(?:[A-Za-z0-9-]{{1,32}}\.)?{_NUMBER}"),
     ),
     many(
         "parent",
         "Steps right below these activities: ids as answers have them, or bare.",
         "eu2.1175855112431136768",
-        values.item_id,
+        value_lists.ITEM_IDS,
         _matching(rf"(?:[A-Za-z0-9-]{{1,32}}\.)?{_NUMBER}"),
     ),
 )

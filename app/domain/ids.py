@@ -6,7 +6,7 @@ from collections.abc import Collection
 import msgspec
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
-_NUMBER_MAX = 2**63 - 1  # the platform refuses more (P§5.5)
+NUMBER_MAX = str(2**63 - 1)  # the platform refuses more (P§5.5)
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -20,7 +20,7 @@ class Ref(msgspec.Struct, frozen=True):
 
 def read_number(text: str) -> str | None:
     """Return `text` when it is a number that the platform may use as an id, else None."""
-    return text if _NUMBER.fullmatch(text) and int(text) <= _NUMBER_MAX else None
+    return text if _NUMBER.fullmatch(text) and int(text) <= int(NUMBER_MAX) else None
 
 
 def read_ref(text: str, accounts: Collection[str]) -> Ref | None:

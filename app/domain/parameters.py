@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from app.domain import moments, values
+from app.domain import moments, value_lists, values
 from app.domain.activity import Activity
 from app.domain.columns import COLUMNS, LACKING_IN_ACTIVITIES, TIMES
 from app.domain.filter_parameters import STEPS, local, pushed, statuses
@@ -56,13 +56,18 @@ def _parameters(
     """Return the parameters of a list of `one`s, without those that it lacks."""
     items = "activities" if one == "activity" else f"{one}s"
     table = (
-        many("account", "Aliases of the accounts to ask; all when absent.", "eu2", str.lower),
+        many(
+            "account",
+            "Aliases of the accounts to ask; all when absent.",
+            "eu2",
+            value_lists.ALIASES,
+        ),
         many(
             "id",
             f"Batch get: up to {IDS_MAX} ids, each `<account>.<id>`, a bare upstream id, or a UUID."
             " Those not found stand in `meta.missing_ids`, as they were sent.",
             "eu2.944455285181775873",
-            values.verbatim,
+            value_lists.VERBATIM,
             text(_TARGET_BYTES_MAX),
         ),
         *statuses(one),
@@ -142,7 +147,9 @@ def _shape(one: str) -> tuple[Parameter, ...]:
             "Keys to answer, all when absent: names, with dots for parts (`tenant.id`; "
             "`warnings.code` in each element). `id` and what `include` asks for always stay.",
             "tenant.id",
-            values.name(names_of(kind), f"keys of {one} objects, such as status or tenant.id"),
+            value_lists.names(
+                names_of(kind), f"keys of {one} objects, such as status or tenant.id"
+            ),
             enum(sorted(names_of(kind))),
         ),
         word(

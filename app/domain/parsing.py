@@ -68,7 +68,9 @@ def parse(pairs: Iterable[tuple[str, str]], table: Table) -> Asked:
         ids=ids,
         **_statuses(given, table),
         filters=tuple((name, _sorted(given, name)) for name in FILTERS if name in given),
-        tenant_exact="tenant" in given and _single(given, "tenant_scope") == "exact",
+        # Beside a cursor it may stand for the tenants that the cursor holds.
+        tenant_exact=not given.keys().isdisjoint({"tenant", "cursor"})
+        and _single(given, "tenant_scope") == "exact",
         roots_only=_single(given, "roots_only") is True,
         windows=windows,
         sort=cast("InstantField", sort.removeprefix("-")),
@@ -147,7 +149,7 @@ def _statuses(given: Given, table: Table) -> dict[str, Any]:
 
     status = known.intersection(given.get("status", known))
     groups = given.get("status_group", GROUPS)
-    group = known.intersection(each for word in groups for each in GROUPS[word])
+    group = known.intersection(each for word in set(groups) for each in GROUPS[word])
     both = "status" in given and "status_group" in given and status != group
     return {
         "statuses": told(status & group),

@@ -19,9 +19,7 @@ def names_of(kind: type[msgspec.Struct]) -> frozenset[str]:
 def canonical(names: Iterable[str]) -> tuple[str, ...]:
     """Return names sorted, with `id`, and without those below another of them."""
     found = {*names, "id"}
-    return tuple(
-        sorted(name for name in found if not any(above in found for above in _above(name)))
-    )
+    return tuple(sorted(name for name in found if found.isdisjoint(_above(name))))
 
 
 def projection(kind: type[msgspec.Struct], fields: Iterable[str]) -> Cut:
@@ -99,7 +97,7 @@ def _structs(hint: Any) -> Iterator[type[msgspec.Struct]]:
             yield from _structs(each)
 
 
-def _above(name: str) -> Iterator[str]:
-    while "." in name:
-        name = name.rpartition(".")[0]
-        yield name
+@cache  # the keys of a handful of classes
+def _above(name: str) -> tuple[str, ...]:
+    steps = name.split(".")
+    return tuple(".".join(steps[:depth]) for depth in range(1, len(steps)))

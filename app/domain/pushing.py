@@ -1,8 +1,8 @@
 """Filters → what the platform takes of them (P§5), and checks of what it doesn't."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from urllib.parse import quote_plus
 
 from app.domain.columns import COLUMNS, ONLY_IN_ACTIVITIES, TEXTS, Column, sent_values
@@ -27,28 +27,49 @@ class Push:
     keeps: list[Keep] = field(default_factory=list)
 
 
+class _Offer(NamedTuple):
+    """What may go out by one of the platform's parameters, and the check that stands in for it.
+
+    When it is not `exact` it selects too much, and is checked as well.
+    """
+
+    param: str
+    values: frozenset[str]
+    check: Keep
+    exact: bool = True
+
+    @property
+    def size_bytes(self) -> int:
+        """How long it makes the URL."""
+        return sum(len(self.param) + 2 + len(quote_plus(value)) for value in self.values)
+
+
 def push(query: TaskQuery, account: str) -> Push | None:
     """Return how `account` is asked for the filters of `query`, or None when none of it can match.
 
     What goes out and what is checked here select together exactly what the filters mean.
     """
-    pushed = Push()
-    wanted: dict[str, tuple[Column, frozenset[str]]] = {}
+    offers: list[_Offer] = []
     for name, column in COLUMNS.items():
         values = query.values(name)
         if not values:
             continue
         if name in TEXTS and any(map(_is_special, values)):
-            _push_texts(pushed, column, values)
+            offers.append(_like(column, values))
             continue
         spellings = _spellings(name, values, account)
         if not spellings:
             return None
-        wanted[column.param] = column, spellings
-    for column, spellings in _too_much(wanted):
-        pushed.keeps.append(_one_of(column, spellings))
-        del wanted[column.param]
-    pushed.conditions |= {param: spellings for param, (_, spellings) in wanted.items()}
+        offers.append(_equal(column, spellings))
+    # The longest stay here, until the URL holds the others.
+    offers.sort(key=lambda offer: offer.size_bytes)
+    pushed, room = Push(), PUSHED_BYTES_MAX
+    for offer in offers:
+        room -= offer.size_bytes
+        if offer.values and room >= 0:
+            pushed.conditions[offer.param] = offer.values
+        if not offer.exact or room < 0:
+            pushed.keeps.append(offer.check)
     return pushed
 
 
@@ -63,41 +84,30 @@ def _spellings(name: FilterName, values: tuple[str, ...], account: str) -> froze
     return frozenset(values)
 
 
-def _too_much(
-    wanted: Mapping[str, tuple[Column, frozenset[str]]],
-) -> list[tuple[Column, frozenset[str]]]:
-    """Return what can't go out: values with brackets (P§5.2), and the longest until a URL holds."""
-    kept = []
-    sizes: list[tuple[int, str]] = []
-    for param, (column, spellings) in wanted.items():
-        if any(_BRACKETS.search(value) for value in spellings):
-            kept.append((column, spellings))
-        else:
-            sizes.append((sum(len(param) + 2 + len(quote_plus(v)) for v in spellings), param))
-    sizes.sort()
-    while sum(size for size, _ in sizes) > PUSHED_BYTES_MAX:
-        _, param = sizes.pop()
-        kept.append(wanted[param])
-    return kept
-
-
 def _is_special(value: str) -> bool:
     return value.startswith(CONTAINS) or _BRACKETS.search(value) is not None
 
 
-def _push_texts(pushed: Push, column: Column, values: tuple[str, ...]) -> None:
-    """Push a text by `like()`, which takes no alternatives (P§5.3); several are checked here."""
+def _equal(column: Column, spellings: frozenset[str]) -> _Offer:
+    """Offer values to equal; those with brackets can't go out (P§5.2)."""
+    check = _one_of(column, spellings)
+    if any(_BRACKETS.search(value) for value in spellings):
+        return _Offer(column.param, frozenset(), check, exact=False)
+    return _Offer(column.param, spellings, check)
+
+
+def _like(column: Column, values: tuple[str, ...]) -> _Offer:
+    """Offer a text by `like()`, which takes no alternatives (P§5.3); several are checked here."""
+    check = _text(column, values)
     if len(values) > 1:
-        pushed.keeps.append(_text(column, values))
-        return
+        return _Offer(column.param, frozenset(), check, exact=False)
     text = values[0].removeprefix(CONTAINS)
     # The longest part that can be said selects all that is wanted, and perhaps more.
     parts = _UNSAYABLE.split(text)
     part = text if len(parts) == 1 else max((each.strip() for each in parts), key=len)
-    if part:
-        pushed.conditions[column.param] = frozenset({f"like({part})"})
-    if part != text or not values[0].startswith(CONTAINS) or _WILD.search(text):
-        pushed.keeps.append(_text(column, values))
+    sent = frozenset({f"like({part})"} if part else ())
+    exact = part == text and values[0].startswith(CONTAINS) and not _WILD.search(text)
+    return _Offer(column.param, sent, check, exact=exact)
 
 
 def _one_of(column: Column, wanted: frozenset[str]) -> Keep:

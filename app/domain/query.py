@@ -137,7 +137,12 @@ class TaskQuery(
     within: tuple[str, ...] | None = None
 
     def agrees(self, other: "TaskQuery", names: Iterable[str]) -> bool:
-        """Say whether both ask the same by the parameters of these `names`."""
+        """Say whether both ask the same by the parameters of these `names`.
+
+        The scope of tenants that `other` does not ask for says nothing.
+        """
+        if not other.values("tenant"):
+            names = frozenset(names) - {"tenant_scope"}
         return all(_asked(self, name) == _asked(other, name) for name in names)
 
     def values(self, name: FilterName) -> tuple[str, ...]:

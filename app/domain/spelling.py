@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 _LENGTH_OF_ONE, _LENGTH_OF_TWO = 3, 6  # from how many letters on one slip, or two, are forgiven
+_MOST = 2
 
 
 class Vocabulary:
@@ -14,10 +15,15 @@ class Vocabulary:
     def __init__(self, words: Iterable[str], meant: Mapping[str, str] | None = None) -> None:
         self._words = frozenset(words)
         self._meant = dict(meant or {})
-        self._by_length: dict[int, list[tuple[str, int]]] = {}
-        for word in sorted(self._words):
-            self._by_length.setdefault(len(word), []).append((word, _letters(word)))
         self._longest = max(map(len, (*self._words, *self._meant)), default=0)
+        self._near_length = [
+            [
+                (each, _letters(each))
+                for each in sorted(self._words)
+                if abs(len(each) - length) <= _MOST
+            ]
+            for length in range(self._longest + _MOST + 1)
+        ]
 
     def nearest(self, text: str) -> str | None:
         """Return the word that differs from `text` by one slip, else by two, else None.
@@ -25,56 +31,99 @@ class Vocabulary:
         A slip is a letter too many, one missing, one for another, or two that changed places.
         Case is no slip. Short words are forgiven fewer, since everything is near to them.
         """
-        if len(text) > self._longest + 2:
-            return None
         word = text.lower()
+        if len(word) > self._longest + _MOST:
+            return None
         if word in self._words:
             return word
         if word in self._meant:
             return self._meant[word]
         most = (len(word) >= _LENGTH_OF_ONE) + (len(word) >= _LENGTH_OF_TWO)
-        near = self._near(word, most)
-        for slips in range(1, most + 1):
-            for other in near:
-                if _within(word, other, slips):
-                    return other
-        return None
+        near, fewest = None, most + 1
+        for other in self._near(word, most):
+            slips = _slips(word, other)
+            if slips == 1:
+                return other
+            if slips < fewest:
+                near, fewest = other, slips
+        return near
 
     def _near(self, word: str, most: int) -> list[str]:
         """Return the words that share enough letters; comparing all of them would take too long."""
-        letters, length = _letters(word), len(word)
+        letters, bits = _letters(word), 2 * most
         return [
             other
-            for near_length in range(length - most, length + most + 1)
-            for other, others in self._by_length.get(near_length, ())
-            if (letters ^ others).bit_count() <= 2 * most
+            for other, others in self._near_length[len(word)]
+            if (letters ^ others).bit_count() <= bits
         ]
 
 
 def _letters(word: str) -> int:
-    """Return which letters a word has, a bit each; one slip changes two bits at most."""
-    bits = 0
-    for letter in set(word):
-        bits |= 1 << (ord(letter) & 31)
-    return bits
+    """Return which letters a word has, and which it has twice, a bit each.
+
+    One slip changes two bits at most.
+    """
+    once = twice = 0
+    for letter in word:
+        bit = 1 << (ord(letter) & 31)
+        twice |= once & bit
+        once |= bit
+    return twice << 32 | once
 
 
-def _within(one: str, other: str, slips: int) -> bool:
-    """Say whether `slips` slips, one or two, are enough to make one word of the other."""
-    start, end = 0, min(len(one), len(other))
-    while start < end and one[start] == other[start]:
+def _slips(one: str, other: str) -> int:
+    """Return how many slips, one or two, make one word of the other; 3 when more are needed."""
+    one, other = _differing(one, other)
+    if len(one) < len(other):
+        one, other = other, one
+    longer = len(one) - len(other)
+    if not other or len(one) == 1:
+        return min(len(one), 3)
+    if len(one) == 2 and one == other[::-1]:  # noqa: PLR2004  # changed places
+        return 1
+    return 2 if longer <= 2 and _within_two(one, other, longer) else 3  # noqa: PLR2004
+
+
+def _differing(one: str, other: str) -> tuple[str, str]:
+    """Return both words without the letters that they begin and end with alike."""
+    start = 0
+    for letter, another in zip(one, other, strict=False):
+        if letter != another:
+            break
         start += 1
+    one, other = one[start:], other[start:]
     stop = 0
-    while stop < end - start and one[-1 - stop] == other[-1 - stop]:
+    for letter, another in zip(one[::-1], other[::-1], strict=False):
+        if letter != another:
+            break
         stop += 1
-    one, other = one[start : len(one) - stop], other[start : len(other) - stop]
-    if not (one and other):
-        return len(one) + len(other) <= slips
-    if slips == 1:
-        return len(one) == len(other) == 1 or (len(one) == 2 and one == other[::-1])  # noqa: PLR2004
-    return abs(len(one) - len(other)) <= slips and (
-        _within(one[1:], other[1:], 1)
-        or _within(one[1:], other, 1)
-        or _within(one, other[1:], 1)
-        or (one[:2] == other[1::-1] and _within(one[2:], other[2:], 1))
+    return one[: len(one) - stop], other[: len(other) - stop]
+
+
+def _within_two(one: str, other: str, longer: int) -> bool:
+    """Say whether two slips are enough where the first letters differ, and the last ones.
+
+    Then one slip is at either end, and what they leave between them is alike. `longer` says by how
+    many letters `one` is.
+    """
+    if longer == 2:  # noqa: PLR2004
+        return one[1:-1] == other
+    if longer:
+        return (
+            one[1:-1] in {other[1:], other[:-1]}
+            or (_swapped(one, other) and one[2:-1] == other[2:])
+            or (_swapped(one[::-1], other[::-1]) and one[1:-2] == other[:-2])
+        )
+    head, tail = _swapped(one, other), _swapped(one[::-1], other[::-1])
+    return (
+        one[1:-1] == other[1:-1]
+        or one[1:] == other[:-1]
+        or one[:-1] == other[1:]
+        or (head and one[2:-1] == other[2:-1])
+        or (tail and one[1:-2] == other[1:-2])
+        or (head and tail and one[2:-2] == other[2:-2])
     )
+
+
+def _swapped(one: str, other: str) -> bool:
+    return one[:2] == other[1::-1]

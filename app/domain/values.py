@@ -17,7 +17,7 @@ CONTAINS = "~"
 _LIMIT = re.compile(r"[0-9]{1,4}")
 _TENANT = re.compile(r"0|[1-9][0-9]{0,18}")
 _OURS = re.compile(r"(?:([a-z0-9-]{1,32})\.)?([0-9]{1,19})")
-_SNAKE = re.compile(r"_(.)")
+_SNAKE = re.compile(r"_([^,])")
 _BOOLEANS = {"true": True, "false": False}
 _YES_AND_NO = {"1": "true", "yes": "true", "on": "true", "0": "false", "no": "false"}
 PRIORITIES = {
@@ -114,8 +114,20 @@ def text_or_part(text: str) -> str:
 
 def priority(text: str) -> str:
     """Return the platform's spelling of a priority, known or new; ours is snake_case."""
-    joined = token(text).replace("_", "").lower()
-    return _PRIORITIES.get(joined) or _SNAKE.sub(lambda found: found[1].upper(), text)
+    return priorities(token(text))[0]
+
+
+def priorities(text: str) -> list[str]:
+    """Return the platform's spellings of the priorities between commas."""
+    folded_words = text.replace("_", "").lower().split(",")
+    words = _camel(text).split(",") if "_" in text else text.split(",")
+    return [_PRIORITIES.get(low, word) for low, word in zip(folded_words, words, strict=True)]
+
+
+def _camel(text: str) -> str:
+    parts = _SNAKE.split(text)
+    parts[1::2] = map(str.upper, parts[1::2])
+    return "".join(parts)
 
 
 def whole(text: str) -> str:

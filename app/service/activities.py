@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +21,7 @@ from app.service.rounds import Rounds
 PAGE_SIZE = 1000
 # The platform takes `taskId` several times (P§4.1); tasks have one to six activities, so that a
 # page holds those of this many, in one URL of 2.5 kB.
-_TASKS_PER_CALL = 100
+TASKS_PER_CALL = 100
 _ORDER: Params = (("order", "asc(createdAt)"), ("order", "asc(id)"))
 
 
@@ -87,6 +87,11 @@ async def attach(
     return Attached(filled, failures, tuple(notes))
 
 
+def steps_of(numbers: Iterable[str]) -> Params:
+    """Return what the platform is asked for the activities of the tasks with these `numbers`."""
+    return (*(("taskId", number) for number in numbers), *_ORDER)
+
+
 def _notes(account: str, steps: _Steps, tasks: int) -> Iterator[str]:
     if len(steps.of) < tasks:
         yield f"Not all activities of the tasks of {account} were read; ask for fewer tasks."
@@ -116,8 +121,8 @@ async def _read(
     sees: Keep | None,
 ) -> _Steps:
     budget = _Budget(pages_max)
-    starts = range(0, len(numbers), _TASKS_PER_CALL)
-    wanted = [numbers[start : start + _TASKS_PER_CALL] for start in starts]
+    starts = range(0, len(numbers), TASKS_PER_CALL)
+    wanted = [numbers[start : start + TASKS_PER_CALL] for start in starts]
     try:
         async with asyncio.TaskGroup() as group:
             reads = [group.create_task(_read_chunk(platform, each, budget)) for each in wanted]
@@ -137,7 +142,7 @@ async def _read_chunk(
     """Return the activities of the tasks with these `numbers`, None when the budget ends first."""
     if not budget.take():
         return None
-    params = (*(("taskId", number) for number in numbers), *_ORDER)
+    params = steps_of(numbers)
     found: list[Reading[Activity]] = []
     whole = False
     async with aclosing(platform.activity_pages(params, limit=PAGE_SIZE)) as pages:

@@ -1,19 +1,21 @@
 """What admins may do with kept answers: end them, or be told how a request would be answered."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 
 from app.cache.freshness import Freshness
 from app.domain.plan import Plan, make_plan
-from app.domain.query import TaskQuery
+from app.domain.query import Shape, TaskQuery
 from app.errors import AccountNotFoundError, ScopeDeniedError
+from app.service.activities import TASKS_PER_CALL, steps_of
 from app.service.batch import Batch
 from app.service.encode import key_text
 from app.service.house import House
 from app.service.nouns import ACTIVITIES, TASKS
 from app.service.questions import OneItem
+from app.service.reading import with_filters
 from app.service.scope import Scope
 from app.service.tasks import Tree
 
@@ -53,7 +55,13 @@ class UpstreamCall(msgspec.Struct, frozen=True):
 
     account: str
     noun: str
-    parameters: tuple[str, ...]
+    parameters: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="`…` stands for the tasks that a call before finds; with few of them there "
+            "are fewer such calls."
+        ),
+    ]
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -143,22 +151,28 @@ class Admin:
             upstream_calls=() if told.how == "hit" else tuple(self._calls(question)),
         )
 
-    def _calls(self, question: Question) -> Sequence[UpstreamCall]:
+    def _calls(self, question: Question) -> Iterator[UpstreamCall]:
         if isinstance(question, OneItem):
             ref = question.ref
             asked = ("id", ref.number) if ref.number else ("uuid", str(ref.uuid))
-            return [_call(each, question.noun, [asked]) for each in question.accounts]
+            for account in question.accounts:
+                yield _call(account, question.noun, [asked])
+                yield from _steps(account, question.shape, 1)
+            return
         query = question.query if isinstance(question, Tree) else question
         noun = TASKS if type(query) is TaskQuery else ACTIVITIES
         batch = Batch(noun, query.ids, query.accounts)
-        calls = []
         for account in query.accounts:
             plan = self._plan(query, account)
+            lists = [params for _, params in plan.lists] if plan is not None else []
+            most = query.limit
             if query.ids:
-                calls += [_call(account, noun.one, ids) for ids in batch.wanted(account)]
-            elif plan is not None:
-                calls += [_call(account, noun.one, params) for _, params in plan.lists]
-        return calls
+                wanted = batch.wanted(account)
+                lists = [each for ids in wanted for each in (ids, with_filters(plan, ids)) if each]
+                most = min(most, sum(map(len, wanted))) if plan is not None else 0
+            yield from (_call(account, noun.one, params) for params in lists)
+            if lists:
+                yield from _steps(account, query.shape, most)
 
     def _plan(self, query: TaskQuery, account: str) -> Plan | None:
         ttl_s, anchor_ns = self._house.moment(query, int(self._house.clock() * _NS))
@@ -169,6 +183,13 @@ class Admin:
 
 def _call(account: str, noun: str, params: Iterable[tuple[str, str]]) -> UpstreamCall:
     return UpstreamCall(account, noun, tuple(f"{name}={value}" for name, value in params))
+
+
+def _steps(account: str, shape: Shape, tasks: int) -> Iterator[UpstreamCall]:
+    """Yield the calls for the activities of at most so many `tasks`, if they are asked for."""
+    if "activities" in shape.include:
+        for _ in range(0, tasks, TASKS_PER_CALL):
+            yield _call(account, ACTIVITIES.one, steps_of("…"))
 
 
 def _accounts(question: Question) -> tuple[str, ...]:

@@ -61,10 +61,17 @@ class ListMeta(msgspec.Struct, frozen=True):
     """How far this answer can be trusted."""
 
     data_as_of: Annotated[
-        str | None, Meta(description="The oldest of the accounts' times: nothing is older.")
+        str | None,
+        Meta(
+            description="The oldest of the accounts' times: nothing is older. Null when none was "
+            "asked: nothing can match."
+        ),
     ]
     complete: Annotated[bool, Meta(description="False when an account failed; see `accounts`.")]
-    accounts: Annotated[tuple[AccountMeta, ...], Meta(description="Every account asked.")]
+    accounts: Annotated[
+        tuple[AccountMeta, ...],
+        Meta(description="Every account asked; none when nothing can match."),
+    ]
     scanned: Annotated[
         int | None,
         Meta(description="How many items were looked at, when filters were applied here."),

@@ -6,13 +6,16 @@ from typing import Any
 
 import msgspec
 
-from app.domain.cursor import CursorCodec
+from app.domain.cursor import CURSOR_LENGTH_MAX, CursorCodec
 from app.domain.query import Age, Position, TaskQuery
+from app.errors import UriTooLongError
 from app.service.encode import AccountMeta, Answer, ListMeta, PageInfo, encode, time_text
 from app.service.fanout import Outcome
 from app.service.nouns import Noun
 from app.service.walk import Slice
 
+# Longer in a cursor than any there is: digits that don't repeat can't be packed.
+_LONGEST = Position(-1_795_428_036_741_259_380, -8_529_630_741_852_147_096, "", -1_000)
 _MAY_LACK = {"started_at", "completed_at"}
 
 
@@ -39,13 +42,24 @@ class ListPage:
         self._anchor_ns = anchor_ns
         self._cursors = cursors
 
-    def empty(self, as_of_ns: int, *, denied: bool) -> Answer:
+    def refuse_if_endless(self) -> None:
+        """Refuse a query whose next page would have an address that nobody takes.
+
+        Raises:
+            UriTooLongError: its cursor is too long.
+        """
+        if len(self._cursor(_LONGEST, self._query.accounts)) > CURSOR_LENGTH_MAX:
+            raise UriTooLongError(
+                "The cursor of the next page would make a target over 8 KiB; ask for fewer or "
+                "shorter values."
+            )
+
+    def empty(self, *, denied: bool) -> Answer:
         """Return the answer to a question that nothing can match; nobody was asked."""
-        outcomes = [Outcome(account, as_of_ns, Slice(), None) for account in self._query.accounts]
-        return self.filled(Content(missing=self._query.ids or None, denied=denied), outcomes)
+        return self.filled(Content(missing=self._query.ids or None, denied=denied), ())
 
     def filled(self, content: Content, outcomes: Sequence[Outcome[Slice]]) -> Answer:
-        """Return the answer that holds `content`, with the outcome of every account."""
+        """Return the answer that holds `content`, with the outcome of every account asked."""
         slices = [outcome.value for outcome in outcomes if outcome.value is not None]
         times = [outcome.as_of_ns for outcome in outcomes if outcome.value is not None]
         failed = {outcome.account for outcome in outcomes if outcome.error is not None}
@@ -54,7 +68,7 @@ class ListPage:
         missed = tuple(sorted(unread.union(self._query.missed)))
         page = self._page(content.next, missed)
         meta = ListMeta(
-            data_as_of=time_text(min(times)),
+            data_as_of=time_text(min(times)) if times else None,
             complete=not failed,
             accounts=tuple(_account(outcome) for outcome in outcomes),
             scanned=sum(found.scanned for found in slices) if content.scanned_counts else None,
@@ -71,15 +85,20 @@ class ListPage:
         )
 
     def _page(self, position: Position | None, missed: tuple[str, ...]) -> PageInfo:
-        query = self._query
+        limit = self._query.limit
         if position is None:
-            return PageInfo(query.limit, has_more=False, next_cursor=None, next=None)
+            return PageInfo(limit, has_more=False, next_cursor=None, next=None)
+        cursor = self._cursor(position, missed)
+        return PageInfo(limit, True, cursor, f"{self._noun.path}?cursor={cursor}")
+
+    def _cursor(self, position: Position, missed: tuple[str, ...]) -> str:
+        query = self._query
         ages = any(
             isinstance(bound, Age)
             for _, window in query.windows
             for bound in (window.after, window.before)
         )
-        cursor = self._cursors.write(
+        return self._cursors.write(
             msgspec.structs.replace(
                 query,
                 position=position,
@@ -89,7 +108,6 @@ class ListPage:
                 within=None,  # whoever continues the walk sees what they may see
             )
         )
-        return PageInfo(query.limit, True, cursor, f"{self._noun.path}?cursor={cursor}")
 
     def _is_in_tie(self, position: Position) -> bool:
         """Say whether the walk stands still by times, so that it has to go on by ids."""

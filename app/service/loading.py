@@ -64,10 +64,12 @@ class Loader:
             )
             for account in query.accounts
         }
+        if query.position is None:
+            page.refuse_if_endless()
         batch = Batch(self._noun, query.ids, query.accounts)
         asked = [each for each in plans if (batch.wanted(each) if query.ids else plans[each])]
         if not asked:
-            answer = page.empty(now_ns, denied=self._denies(query))
+            answer = page.empty(denied=self._denies(query))
             return Loaded(answer, answer.size_bytes, ttl_s)
 
         async def read(platform: Platform, account: str) -> Slice:

@@ -94,20 +94,30 @@ async def read_batch(
         UpstreamError: the platform failed.
     """
     walk = None if plan is None else Walk(plan, account, resumed_at=None)
-    filters = plan is not None and any(name != "order" for name, _ in plan.params)
     found: list[Reading[Any]] = []
     for ids in wanted:
+        filtered = with_filters(plan, ids)
         async for reading in _readings(pages_of, ids):
             _check(reading, ids)
             found.append(reading)
-            if walk and not filters:
+            if walk and filtered is None:
                 walk.take(reading)
-        if walk and plan and filters:
-            async for reading in _readings(pages_of, plan.params + ids, limit=len(ids)):
+        if walk and filtered is not None:
+            async for reading in _readings(pages_of, filtered, limit=len(ids)):
                 walk.take(reading)
     everything = walk.whole() if walk else Slice()
     everything.found = visible(found, sees)
     return everything
+
+
+def with_filters(plan: Plan | None, ids: Params) -> Params | None:
+    """Return the second list of a batch: those of `ids` that the platform's filters let pass.
+
+    None when it has none to apply, or when nothing can match.
+    """
+    if plan is None or all(name == "order" for name, _ in plan.params):
+        return None
+    return plan.params + ids
 
 
 def _check(reading: Reading[Any], ids: Params) -> None:

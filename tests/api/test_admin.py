@@ -95,12 +95,23 @@ async def test_no_foreign_place(time: FakeTime) -> None:
     assert found == [200, 403]
 
 
+STEPS = ["taskId=…", "order=asc(createdAt)", "order=asc(id)"]
+
+
 @pytest.mark.parametrize(
     ("path", "calls"),
     [
         ("/v1/tasks?status=failed&account=us",
          [["resultCode=error", "state=completed", "order=desc(enqueuedAt)", "order=desc(id)"]]),
         ("/v1/tasks?id=us.2,us.3&account=us", [["id=2", "id=3"]]),
+        ("/v1/tasks?id=us.2&queue=backup",
+         [["id=2"], ["queue=backup", "order=desc(enqueuedAt)", "order=desc(id)", "id=2"]]),
+        ("/v1/tasks?id=us.2&sort=started_at&include=activities",
+         [["id=2"], STEPS]),
+        ("/v1/tasks?id=us.2&state=enqueued&result=ok&status=failed&include=activities", [["id=2"]]),
+        ("/v1/tasks?account=us&limit=101&include=activities",
+         [["order=desc(enqueuedAt)", "order=desc(id)"], STEPS, STEPS]),
+        ("/v1/tasks/us.2?include=activities", [["id=2"], STEPS]),
         ("/v1/tasks?state=enqueued&result=ok&status=failed&account=us", []),
         ("/v1/tasks/us.2", [["id=2"]]),
         ("/v1/activities/us.00000000-0000-4000-8000-000000000002",
@@ -119,6 +130,25 @@ async def test_explain(time: FakeTime, path: str, calls: list[list[str]]) -> Non
 
     assert [call["parameters"] for call in told["upstream_calls"]] == calls
     assert (told["how"], platforms["us"].requests) == ("miss", [])
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "id=us.2,us.3&queue=backup",
+        "id=us.2&started_after=0&include=activities",
+        "account=us&include=activities",
+        "id=us.2&account=us&category=backup",
+    ],
+)
+async def test_explained_calls_are_made(time: FakeTime, query: str) -> None:
+    """As many calls are told as the request makes when it finds something."""
+    async with served(time) as (client, platforms):
+        told = (await explain(client, f"/v1/tasks?{query}")).json()
+        await client.get(f"/v1/tasks?{query}", headers=headers("admin"))
+    made = platforms["us"].calls("/tasks") + platforms["us"].calls("/activities")
+
+    assert len(told["upstream_calls"]) == made
 
 
 async def test_explain_kept(time: FakeTime) -> None:

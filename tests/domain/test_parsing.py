@@ -233,6 +233,13 @@ def test_mistakes_of_one_kind() -> None:
     assert [fault.parameter for fault in found] == ["limit", "status", "status", "sort"]
 
 
+def test_same_mistake_twice() -> None:
+    """What is wrong twice in the same way is told once."""
+    _, found = faults(("status", "nope,failed,nope,no"))
+
+    assert [fault.detail for fault in found] == ["'nope' is not allowed"]
+
+
 def test_mistakes_of_several_kinds() -> None:
     """Mistakes of several kinds come in one answer as invalid-parameter, all told in words."""
     with pytest.raises(InvalidParameterError) as refused:
@@ -263,14 +270,18 @@ def test_too_many_ids() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("id", TooManyIdsError), ("tag", InvalidValueError)], ids=["ids", "tags"]
+    ("name", "kind", "most"),
+    [("id", TooManyIdsError, 200), ("tag", InvalidValueError, 100)],
+    ids=["ids", "tags"],
 )
-def test_long_list(name: str, kind: type[RequestError]) -> None:
-    """A list of more than 200 values is refused before it costs anything; repeating goes on."""
-    values = [str(number) for number in range(201)]
+def test_long_list(name: str, kind: type[RequestError], most: int) -> None:
+    """A list of very many values is refused before it costs anything; repeating goes on."""
+    values = [str(number) for number in range(most + 1)]
     found, (fault,) = faults((name, ",".join(values)))
 
     assert (found, fault.detail) == (kind, "is too long a list")
+    assert str(fault.allowed).startswith(f"at most {most}")
+    assert parse([(name, ",".join(values[:most]))], TASK_PARAMETERS)
     assert parse([("tag", value) for value in values], TASK_PARAMETERS).query.values("tag")
 
 

@@ -1,6 +1,7 @@
 """Filters: what goes out and what is checked here mean together exactly what was asked."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 import pytest
@@ -100,9 +101,9 @@ def test_ids_of_activities_by_account() -> None:
 
 def test_too_much_for_a_url() -> None:
     """When values are too many for a URL, the most of them are checked here, the rest go out."""
-    tags = ",".join(f"{'t' * 30}{number}" for number in range(150))
+    tags = ",".join(f"{'t' * 50}{number}" for number in range(80))
     params, checked = pushed(tag=tags, queue="a")
-    items = [reading({"tags": ["x", f"{'t' * 30}9"], "queue": "a"}), reading({"tags": ["x"]})]
+    items = [reading({"tags": ["x", f"{'t' * 50}9"], "queue": "a"}), reading({"tags": ["x"]})]
     plan = planned(TASK_PARAMETERS, tag=tags)
 
     assert (params, checked) == ([("queue", "a")], True)
@@ -110,6 +111,21 @@ def test_too_much_for_a_url() -> None:
     assert plan is not None
     assert plan.keep is not None
     assert [plan.keep(item) for item in items] == [True, False]
+
+
+def test_texts_too_long_for_a_url() -> None:
+    """A text to contain counts as it is spelt in a URL; what has no room is checked here."""
+    text = "\U0001f600" * 210
+    asked = dict.fromkeys(("policy_name", "resource_name", "started_by"), f"~{text}")
+    params, checked = pushed(**asked)
+    plan = planned(TASK_PARAMETERS, **asked)
+    assert plan is not None
+    assert plan.keep is not None
+
+    assert ([name for name, _ in params], checked) == (["startedBy"], True)
+    assert len(urlencode(params)) < PUSHED_BYTES_MAX
+    assert plan.keep(reading({"policy": {"name": text}, "resource": {"name": f"{text}x"}}))
+    assert not plan.keep(reading({"policy": {"name": text}, "resource": {"name": "x"}}))
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ def test_agrees() -> None:
     )
 
     assert query.agrees(later, {"status", "created_after"})
+    assert query.agrees(later, {"tenant_scope"})
     assert asked(status="failed").agrees(later, {"status"})
     assert not asked(created_after="8d").agrees(later, {"created_after"})
     assert not asked(sort="created_at").agrees(later, {"sort"})

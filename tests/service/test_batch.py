@@ -59,6 +59,7 @@ async def test_nobody_to_ask(client: httpx.AsyncClient, upstream: FakeUpstream) 
 
     assert body["items"] == []
     assert body["meta"]["missing_ids"] == ["nonsense", "zz.1"]
+    assert (body["meta"]["data_as_of"], body["meta"]["accounts"]) == (None, [])
     assert upstream.calls("/tasks") == 0
     assert accounts["items"][0]["status"] == "unknown"
 

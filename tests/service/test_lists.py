@@ -1,5 +1,8 @@
 """The envelope of a list, its cursors and what it says of its own completeness."""
 
+from random import Random
+from string import ascii_letters, digits
+
 import httpx
 import pytest
 
@@ -76,6 +79,29 @@ async def test_repeated_filters(
     assert answer.json().get("code") == (None if status == 200 else "cursor-mismatch")
 
 
+@pytest.mark.parametrize(
+    ("made", "beside", "status"),
+    [
+        ("tenant=1496265&tenant_scope=exact", "tenant_scope=exact", 200),
+        ("tenant=1496265&tenant_scope=exact", "tenant=1496265&tenant_scope=exact", 200),
+        ("tenant=1496265&tenant_scope=exact", "tenant_scope=subtree", 400),
+        ("tenant=1496265&tenant_scope=exact", "tenant=1496265", 200),
+        ("tenant=1496265", "tenant_scope=exact", 400),
+        ("tenant=1496265", "tenant_scope=subtree", 200),
+        ("tenant_scope=exact", "tenant_scope=exact", 200),
+    ],
+)
+async def test_repeated_scope(
+    client: httpx.AsyncClient, upstream: FakeUpstream, made: str, beside: str, status: int
+) -> None:
+    """The scope of tenants may be repeated beside a cursor without the tenants."""
+    upstream.tasks = [a_task(number) for number in range(9)]
+    first = await get(client, f"/v1/tasks?limit=1&{made}")
+    answer = await client.get(f"{first['page']['next']}&{beside}")
+
+    assert answer.status_code == status
+
+
 @pytest.mark.parametrize("change", [lambda text: text[:-1], lambda text: "A" + text, lambda _: "x"])
 async def test_tampered(client: httpx.AsyncClient, change: object) -> None:
     """A cursor that was changed, or never ours, is refused."""
@@ -84,6 +110,31 @@ async def test_tampered(client: httpx.AsyncClient, change: object) -> None:
     answer = await client.get("/v1/tasks", params={"cursor": change(cursor)})
 
     assert (answer.status_code, answer.json()["code"]) == (400, "cursor-malformed")
+
+
+def tags(length: int) -> str:
+    """Return a query of labels that can't be packed, so many bytes long."""
+    rand = Random(1)  # noqa: S311  # no secret
+    return "limit=1&tag=x" + "".join(
+        "&tag=" + "".join(rand.choices(ascii_letters + digits, k=200)) for _ in range(length // 205)
+    )
+
+
+async def test_no_room_for_a_cursor(client: httpx.AsyncClient, upstream: FakeUpstream) -> None:
+    """A query whose next page would have too long an address is refused before anybody is asked."""
+    answer = await client.get(f"/v1/tasks?{tags(8000)}")
+
+    assert (answer.status_code, answer.json()["code"]) == (414, "uri-too-long")
+    assert upstream.calls("/tasks") == 0
+
+
+async def test_room_for_a_cursor(client: httpx.AsyncClient, upstream: FakeUpstream) -> None:
+    """What is not refused can be walked to its end, however long its cursor."""
+    upstream.tasks = [a_task(number, tags=["x"]) for number in range(3)]
+    pages = await walk(client, f"/v1/tasks?{tags(7400)}")
+
+    assert ids(*pages) == ["eu2.2", "eu2.1", "eu2.0"]
+    assert 7000 < len(pages[0]["page"]["next"]) < 8000
 
 
 async def test_ages_keep_their_anchor(
