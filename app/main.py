@@ -101,6 +101,7 @@ def create_app(
         SettingsError: the consumers' file is wrong.
     """
     cache = _cache(settings.cache, monotonic=monotonic, rand=rand)
+    codings = Codings(cache)
     metrics = Metrics(version=__version__, monotonic=monotonic, cache_figures=cache.figures)
     platforms = create_platforms(
         settings,
@@ -124,6 +125,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            stack.callback(codings.close)
             for platform in platforms.values():
                 stack.push_async_callback(platform.aclose)
             stack.push_async_callback(cache.aclose)
@@ -144,7 +146,7 @@ def create_app(
     app.state.readiness = readiness
     app.state.metrics = metrics
     renderer = Renderer(
-        codings=Codings(cache),
+        codings=codings,
         deadline_s=settings.upstream.answer_deadline_s,
         monotonic=monotonic,
     )
