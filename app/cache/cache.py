@@ -81,7 +81,8 @@ class Cache(Generic[V]):
         that belongs to one request. A `ServiceError` of it is found, not raised: see `unwrap`.
 
         A caller whose time is over while `load` runs, and for whom nothing old may stand in, gets
-        what `so_far` makes of what that load has by now; it must not wait for anything.
+        what `so_far` makes of what that load has by now; it must not wait for anything. So does one
+        for whom the last answer had a gap, before something old and whole.
 
         Raises:
             NotCachedError: nothing kept will do, and the caller wants no call.
@@ -218,10 +219,17 @@ class Cache(Generic[V]):
                 wait_s=min(waits, default=None),
             )
         except TimeoutError:
-            if old is None or not self._still(old, wish):
-                return await self._hurried(key, wish, forward, so_far)
-            self._figures.stale += 1
-            return Found(old, "stale", forward, late=True, key=key)
+            if old is not None and not self._still(old, wish):
+                old = None
+            found = None
+            if old is None or verdict.gap:
+                found = await self._hurried(key, wish, forward, so_far)
+            if found is None and old is not None:
+                self._figures.stale += 1
+                found = Found(old, "stale", forward, late=True, key=key)
+            if found is None:
+                raise UpstreamTimeoutError("There was no answer in time.") from None
+            return found
         kept = landed.kept
         if wish.finds_failed(kept) and old is not None and self._still(old, wish):
             self._figures.stale += 1
@@ -240,7 +248,7 @@ class Cache(Generic[V]):
         wish: Freshness,
         forward: Forward,
         so_far: Callable[[], Awaitable[Loaded[V] | None]],
-    ) -> Found[V]:
+    ) -> Found[V] | None:
         """Return what there is so far for a caller whose time is over; the flight goes on."""
         began = self._flights.began_at(key)
         kept = self._store.peek(key)
@@ -249,7 +257,7 @@ class Cache(Generic[V]):
         if kept is None or self._monotonic() >= kept.fresh_until:
             loaded = None if began is None or wish.whole else await so_far()
             if loaded is None or began is None:
-                raise UpstreamTimeoutError("There was no answer in time.")
+                return None
             kept = self._dated(loaded.value, None, loaded.size_bytes, loaded.ttl_s)
             kept = replace(kept, stored_at=began)
             landed = self._land(key, kept, keep=not wish.no_store)

@@ -48,7 +48,8 @@ USUAL: Final = Freshness()
 class Verdict(Generic[V]):
     """What the clocks say: `serve` at once (and `refresh` behind), or else ask, because `forward`.
 
-    `old` may stand in when asking fails, and when it takes long too if `soft`.
+    `old` may stand in when asking fails, and when it takes long too if `soft`; but not before what
+    there is so far if an answer with a `gap` was the last: pages must not jump back to the past.
     """
 
     serve: Kept[V] | None = None
@@ -56,6 +57,7 @@ class Verdict(Generic[V]):
     forward: Forward = "miss"
     old: Kept[V] | None = None
     soft: bool = False
+    gap: bool = False
 
 
 def judge(kept: Kept[V] | None, wish: Freshness, clocks: Clocks, now: float) -> Verdict[V]:
@@ -74,11 +76,13 @@ def judge(kept: Kept[V] | None, wish: Freshness, clocks: Clocks, now: float) -> 
     if failed and now < kept.fresh_until:
         # It has just failed, so asking now would be answered by the same.
         return Verdict(serve=kept if kept.outage is not None or old is None else old)
-    if good is not None and _may_go_out(good, wish, clocks, now):
+    gap = kept.has_gap and not failed
+    at_once = good is not None and _may_go_out(good, wish, clocks, now)
+    if at_once and (wish.only_if_cached or not gap):
         return Verdict(serve=good, refresh=True)
     forward: Forward = "request" if is_fresh else "stale"
     soft = good is not None and not good.revoked and not wish.insists
-    return Verdict(forward="bypass" if wish.no_store else forward, old=old, soft=soft)
+    return Verdict(forward="bypass" if wish.no_store else forward, old=old, soft=soft, gap=gap)
 
 
 def may_stand_in(good: Kept[V] | None, wish: Freshness, clocks: Clocks, now: float) -> bool:
