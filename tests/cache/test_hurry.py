@@ -107,3 +107,22 @@ async def test_gap_stays(clock: Clock, so_far: SoFar, told: tuple[str, str]) -> 
     await _turns()
 
     assert ((found.how, found.unwrap()), found.late) == (told, True)
+
+
+async def test_too_old_meanwhile(clock: Clock) -> None:
+    """What grew too old while one waited stands in no more."""
+    clocks = replace(GRACES, soft_wait_s=0.0)
+    cache = Cache[str](max_bytes=99_999, clocks=clocks, monotonic=clock, rand=lambda: 0.5)
+    await cache.get("key", Origin(Loaded("old", 100, 10.0)))
+    clock.now += 609
+    slow = Origin(Loaded("new", 100, 10.0), shut=True)
+
+    async def ages() -> Loaded[str]:
+        clock.now += 2
+        return await slow()
+
+    found = await cache.get("key", ages, so_far=_gap)
+    slow.gate.set()
+    await _turns()
+
+    assert (found.how, found.unwrap()) == ("collapsed", "gap")

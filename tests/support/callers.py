@@ -17,6 +17,7 @@ SLACK_S: Final = 0.05
 LATE_MAX_S: Final = 0.5
 """More than this nobody may be late, however busy the loop: the service could be what keeps it."""
 
+RECOVERY_MAX_S: Final = 120.0
 EXPECTED: Final = frozenset({200, 502, 503, 504})
 _BEAT_S: Final = 0.005
 _NEW_KEYS = count()
@@ -175,13 +176,18 @@ class Everywhere(Caller):
 
 
 async def recovery_s(caller: Caller, monotonic: Callable[[], float]) -> float:
-    """Return the seconds, as `monotonic` tells them, until `caller` has an answer."""
+    """Return the seconds, as `monotonic` tells them, until `caller` has an answer.
+
+    Raises:
+        TimeoutError: there is none in two minutes of those.
+    """
     began = monotonic()
-    while True:
+    while monotonic() - began < RECOVERY_MAX_S:
         answer = await caller.once()
         if answer is not None and answer.status_code == httpx.codes.OK:
             return monotonic() - began
         await asyncio.sleep(0.01)
+    raise TimeoutError
 
 
 def _new(account: str) -> dict[str, Any]:
