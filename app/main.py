@@ -99,6 +99,7 @@ def create_app(
         SettingsError: the consumers' file is wrong.
     """
     cache = _cache(settings.cache, monotonic=monotonic, rand=rand)
+    codings = Codings(cache)
     metrics = Metrics(version=__version__, monotonic=monotonic, cache_figures=cache.figures)
     platforms = create_platforms(
         settings,
@@ -127,6 +128,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            stack.callback(codings.close)
             for platform in platforms.values():
                 stack.push_async_callback(platform.aclose)
             stack.push_async_callback(cache.aclose)
@@ -149,7 +151,7 @@ def create_app(
     app.state.cache = cache
     app.state.metrics = metrics
     renderer = Renderer(
-        codings=Codings(cache),
+        codings=codings,
         deadline_s=settings.upstream.answer_deadline_s,
         monotonic=monotonic,
     )

@@ -10,7 +10,7 @@ from fastapi import Request, Response
 from starlette.types import Scope
 
 from app.api.directives import read_wish
-from app.api.negotiation import IDENTITY, choose
+from app.api.negotiation import IDENTITY, choose, takes_plain
 from app.api.problems import render
 from app.service.codings import Codings
 from app.service.encode import USUAL, Body, Delivery, Wanted, key_text
@@ -28,7 +28,8 @@ _READ = (b"accept-encoding", b"cache-control", b"if-none-match", b"x-request-tim
 class Renderer:
     """Asks on behalf of a request, as fresh as it wishes, and turns what was found into a response.
 
-    `monotonic` is the cache's clock; nobody waits longer than `deadline_s`.
+    `monotonic` is the cache's clock; nobody waits longer than `deadline_s`,
+    for a coding neither: a large answer is sent as it is before it is late.
     """
 
     def __init__(
@@ -81,17 +82,26 @@ class Renderer:
             response = render(found.kept.error, scope)
             response.headers.update(headers)
             return response
-        return await self._body(found, sent, headers, now)
+        until = began + (self._deadline_s if wanted.wait_s is None else wanted.wait_s)
+        return await self._body(found, sent, headers, now, until)
 
     async def _body(
-        self, found: Delivery, sent: Mapping[bytes, str], headers: dict[str, str], now: float
+        self,
+        found: Delivery,
+        sent: Mapping[bytes, str],
+        headers: dict[str, str],
+        now: float,
+        until: float,
     ) -> Response:
         answer = found.unwrap()
         body: Body = answer
-        coding = choose(sent.get(b"accept-encoding", ""), len(answer.body))
+        accepted = sent.get(b"accept-encoding", "")
+        coding = choose(accepted, len(answer.body))
         if coding != IDENTITY:
-            body = await self._codings.coded(found, coding)
-            headers["Content-Encoding"] = coding
+            wait_s = until - now if takes_plain(accepted) else None
+            body = await self._codings.coded(found, coding, wait_s=wait_s)
+            if body is not answer:
+                headers["Content-Encoding"] = coding
         headers["Cache-Control"] = _cache_control(found, now)
         headers["ETag"] = body.etag
         if answer.link is not None:

@@ -27,6 +27,11 @@ def choose(accept_encoding: str, size_bytes: int) -> str:
     return IDENTITY
 
 
+def takes_plain(accept_encoding: str) -> bool:
+    """Say whether `identity` may be sent."""
+    return _preferences(accept_encoding)[1]
+
+
 @lru_cache(maxsize=256)
 def _preferences(accept_encoding: str) -> tuple[str | None, bool]:
     """Return the best coding, if any is liked at least as much as identity; and if that is fine."""

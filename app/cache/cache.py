@@ -7,8 +7,8 @@ from typing import Final, Generic, TypeVar
 
 from app.cache.answers import CacheFigures, Clocks, Explained, Forward, Found, Kept, Loaded
 from app.cache.flight import Flights, everybody, fresh_copy
-from app.cache.freshness import USUAL, Freshness, Verdict, graces, judge, may_stand_in
-from app.cache.store import Store
+from app.cache.freshness import USUAL, Freshness, Verdict, explain, judge, may_stand_in
+from app.cache.shelf import Landed, Shelf
 from app.errors import (
     NotCachedError,
     RateLimitedError,
@@ -21,21 +21,21 @@ FAILURE_BYTES: Final = 1024
 """What a kept failure counts: 0.4 to 0.7 kB measured, with what the platform said of it, or with
 the candidates of an ambiguous id."""
 
-_JITTER: Final = 0.1
-
 V = TypeVar("V")
-
-
-@dataclass(frozen=True, slots=True)
-class _Landed(Generic[V]):
-    """What a flight brought, and whether it was kept."""
-
-    kept: Kept[V]
-    stored: bool
 
 
 async def nothing_yet() -> None:
     """Have nothing before all is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Way(Generic[V]):
+    """How one caller would have an answer loaded: see `Cache.get`."""
+
+    load: Callable[[], Awaitable[Loaded[V]]]
+    admit: Callable[[], None]
+    board: Callable[[], None]
+    so_far: Callable[[], Awaitable[Loaded[V] | None]]
 
 
 class Cache(Generic[V]):
@@ -54,11 +54,11 @@ class Cache(Generic[V]):
         monotonic: Callable[[], float],
         rand: Callable[[], float],
     ) -> None:
-        self._store: Store[Kept[V]] = Store(max_bytes=max_bytes)
-        self._flights: Flights[Hashable, _Landed[V]] = Flights(monotonic=monotonic)
+        self._shelf = Shelf[V](max_bytes=max_bytes, clocks=clocks, monotonic=monotonic, rand=rand)
+        self._store = self._shelf.store
+        self._flights: Flights[Hashable, Landed[V]] = Flights(monotonic=monotonic)
         self._clocks = clocks
         self._monotonic = monotonic
-        self._rand = rand
         self._figures = CacheFigures()
 
     async def get(
@@ -81,7 +81,8 @@ class Cache(Generic[V]):
         that belongs to one request. A `ServiceError` of it is found, not raised: see `unwrap`.
 
         A caller whose time is over while `load` runs, and for whom nothing old may stand in, gets
-        what `so_far` makes of what that load has by now; it must not wait for anything.
+        what `so_far` makes of what that load has by now; it must not wait for anything. So does one
+        for whom the last answer had a gap, before something old and whole.
 
         Raises:
             NotCachedError: nothing kept will do, and the caller wants no call.
@@ -100,9 +101,7 @@ class Cache(Generic[V]):
         verdict = judge(kept, freshness, self._clocks, now)
         if verdict.serve is None:
             # No await since the look: an answer is either kept by now or its flight can be joined.
-            return await self._ask(
-                key, load, freshness, verdict, admit=admit, board=board, so_far=so_far
-            )
+            return await self._ask(key, _Way(load, admit, board, so_far), freshness, verdict)
         if verdict.refresh and not freshness.only_if_cached:
             with suppress(RateLimitedError):
                 self._figures.refreshes += self._flights.begin(
@@ -129,11 +128,7 @@ class Cache(Generic[V]):
 
         False too if it would then be too large to keep; it stays as it is.
         """
-        kept = self._store.peek(key)
-        grown = None if kept is None else kept.grown(value, size_bytes)
-        if grown is None or not self._store.fits(key, size_bytes=grown.size_bytes):
-            return False
-        return self._store.put(key, grown, size_bytes=grown.size_bytes)
+        return self._shelf.grow(key, value, size_bytes)
 
     def watch(self, ended: Callable[[Hashable], None]) -> None:
         """Call `ended` with every key whose answer is replaced, purged or pushed out, at once."""
@@ -154,37 +149,13 @@ class Cache(Generic[V]):
         The next to ask makes a call, also while one is under way that began before; the old answer
         may still stand in if the origin fails. `hard` forgets it. Failures are always forgotten.
         """
-        now = self._monotonic()
         self._flights.forget(matches)
-        keys = self._store.keys(matches)
-        for key in keys:
-            kept = self._store.peek(key)
-            good = None if hard or kept is None else kept.good
-            if good is None:
-                self._store.pop(key)
-            else:
-                self._store.put(key, good.revoke(now), size_bytes=good.size_bytes)
-        return len(keys)
+        return self._shelf.revoke(matches, hard=hard)
 
     def explain(self, key: Hashable, freshness: Freshness = USUAL) -> Explained:
         """Return what is known of `key` and how `get` would answer; asks and counts nothing."""
-        now = self._monotonic()
-        kept = self._store.peek(key)
-        serve = judge(kept, freshness, self._clocks, now).serve
-        shown = serve or (kept.good if kept is not None else None)
-        failed = kept is not None and kept.outage is not None
-        revalidate_s, error_s = graces(kept, self._clocks, now)
-        return Explained(
-            how="miss" if serve is None else "hit" if now < serve.fresh_until else "stale",
-            age_s=None if shown is None else shown.age_s(now),
-            ttl_s=None if shown is None else -shown.stale_s(now),
-            stale_while_revalidate_s=revalidate_s,
-            stale_if_error_s=error_s,
-            size_bytes=0 if kept is None else kept.size_bytes,
-            problem=None if kept is None or kept.error is None else kept.error.slug,
-            probe_in_s=max(0.0, kept.probe_at - now) if kept is not None and failed else None,
-            in_the_air=key in self._flights,
-        )
+        kept, now = self._store.peek(key), self._monotonic()
+        return explain(kept, freshness, self._clocks, now, in_the_air=key in self._flights)
 
     def figures(self) -> CacheFigures:
         """Return what is held and what happened so far."""
@@ -203,13 +174,9 @@ class Cache(Generic[V]):
     async def _ask(
         self,
         key: Hashable,
-        load: Callable[[], Awaitable[Loaded[V]]],
+        way: _Way[V],
         wish: Freshness,
         verdict: Verdict[V],
-        *,
-        admit: Callable[[], None],
-        board: Callable[[], None],
-        so_far: Callable[[], Awaitable[Loaded[V] | None]],
     ) -> Found[V]:
         if wish.only_if_cached:
             raise NotCachedError("Nothing that is kept will do, and no call was wanted.")
@@ -223,18 +190,25 @@ class Cache(Generic[V]):
         try:
             landed, led = await self._flights.join(
                 key,
-                lambda: self._fetch(key, load),
-                admit,
-                board=board,
+                lambda: self._fetch(key, way.load),
+                way.admit,
+                board=way.board,
                 keep=not wish.no_store,
                 since=since,
                 wait_s=min(waits, default=None),
             )
         except TimeoutError:
-            if old is None or not self._still(old, wish):
-                return await self._hurried(key, wish, forward, so_far)
-            self._figures.stale += 1
-            return Found(old, "stale", forward, late=True, key=key)
+            if old is not None and not self._still(old, wish):
+                old = None
+            found = None
+            if old is None or verdict.gap:
+                found = await self._hurried(key, wish, forward, way)
+            if found is None and old is not None:
+                self._figures.stale += 1
+                found = Found(old, "stale", forward, late=True, key=key)
+            if found is None:
+                raise UpstreamTimeoutError("There was no answer in time.") from None
+            return found
         kept = landed.kept
         if wish.finds_failed(kept) and old is not None and self._still(old, wish):
             self._figures.stale += 1
@@ -252,22 +226,22 @@ class Cache(Generic[V]):
         key: Hashable,
         wish: Freshness,
         forward: Forward,
-        so_far: Callable[[], Awaitable[Loaded[V] | None]],
-    ) -> Found[V]:
+        way: _Way[V],
+    ) -> Found[V] | None:
         """Return what there is so far for a caller whose time is over; the flight goes on."""
         began = self._flights.began_at(key)
         kept = self._store.peek(key)
         if began is None or kept is None or kept.stored_at != began or kept.error is not None:
             kept = None  # else it was made of this flight, for one who was out of time before
         if kept is None or self._monotonic() >= kept.fresh_until:
-            loaded = None if began is None or wish.whole else await so_far()
+            loaded = None if began is None or wish.whole else await way.so_far()
             if loaded is None or began is None:
-                raise UpstreamTimeoutError("There was no answer in time.")
-            kept = self._dated(loaded.value, None, loaded.size_bytes, loaded.ttl_s)
+                return None
+            kept = self._shelf.dated(loaded.value, None, loaded.size_bytes, loaded.ttl_s)
             kept = replace(kept, stored_at=began)
-            landed = self._land(key, kept, keep=not wish.no_store)
+            landed = self._shelf.land(key, kept, keep=not wish.no_store)
         else:
-            landed = _Landed(kept, stored=False)
+            landed = Landed(kept, stored=False)
         self._figures.collapsed += 1
         return Found(landed.kept, "collapsed", forward, landed.stored, late=True, key=key)
 
@@ -275,7 +249,7 @@ class Cache(Generic[V]):
         # The wait itself may have been longer than what was left of the clock.
         return may_stand_in(old, wish, self._clocks, self._monotonic())
 
-    async def _fetch(self, key: Hashable, load: Callable[[], Awaitable[Loaded[V]]]) -> _Landed[V]:
+    async def _fetch(self, key: Hashable, load: Callable[[], Awaitable[Loaded[V]]]) -> Landed[V]:
         clocks, begun = self._clocks, self._monotonic()
         try:
             loaded = await load()
@@ -288,55 +262,13 @@ class Cache(Generic[V]):
             told = fresh_copy(error)
             if error.nature == "crowd":
                 # Said by ourselves of this moment, and not of the origin: no reason not to ask it.
-                return _Landed(self._dated(None, told, FAILURE_BYTES, 0.0), stored=False)
+                return Landed(self._shelf.dated(None, told, FAILURE_BYTES, 0.0), stored=False)
             if error.nature == "outage":
-                kept = self._dated(None, told, FAILURE_BYTES, clocks.failure_ttl_s)
+                kept = self._shelf.dated(None, told, FAILURE_BYTES, clocks.failure_ttl_s)
             else:
-                kept = self._dated(None, told, FAILURE_BYTES, clocks.not_found_ttl_s, begun)
-            return self._land(key, kept, keep=self._flights.keeps(key))
+                kept = self._shelf.dated(None, told, FAILURE_BYTES, clocks.not_found_ttl_s, begun)
+            return self._shelf.land(key, kept, keep=self._flights.keeps(key))
         since = begun if loaded.whole else None
-        kept = self._dated(loaded.value, None, loaded.size_bytes, loaded.ttl_s, since)
+        kept = self._shelf.dated(loaded.value, None, loaded.size_bytes, loaded.ttl_s, since)
         kept = replace(kept, stored_at=begun, whole=loaded.whole)
-        return self._land(key, kept, keep=self._flights.keeps(key))
-
-    def _dated(
-        self,
-        value: V | None,
-        error: ServiceError | None,
-        size_bytes: int,
-        ttl_s: float,
-        since: float | None = None,
-    ) -> Kept[V]:
-        """Return it with a freshness that counts `since` then, or from now.
-
-        From now counts what a slow origin caused, failures and gaps: it would else be over before
-        it spared anyone a call.
-        """
-        at = self._monotonic() if since is None else since
-        spread = 1 - _JITTER + 2 * _JITTER * self._rand()
-        return Kept(value, error, at, at + ttl_s * spread, size_bytes)
-
-    def _land(self, key: Hashable, kept: Kept[V], *, keep: bool) -> _Landed[V]:
-        """Keep what came, before the last whole answer if it is none itself.
-
-        The flight's own last step, so that no moment exists in which the answer is neither in the
-        air nor kept.
-        """
-        last = self._store.peek(key)
-        good = None if last is None else last.good
-        is_answer = kept.whole or (kept.error is not None and kept.outage is None)
-        if good is not None and not is_answer:
-            size_bytes = kept.size_bytes + good.size_bytes
-            kept = replace(kept, behind=good, size_bytes=size_bytes)
-        if kept.outage is not None:
-            kept = replace(kept, probe_at=kept.stored_at + self._clocks.probe_s)
-        since = kept.stored_at if is_answer else self._monotonic()
-        lasts = kept.fresh_until > since or kept.behind is not None
-        if not (lasts and keep):
-            return _Landed(kept, stored=False)
-        stored = self._store.put(key, kept, size_bytes=kept.size_bytes)
-        if not stored and kept.behind is not None:
-            # The two don't fit together: the good one stays alone, and is what the probe waits for.
-            alone = replace(kept.behind, probe_at=kept.probe_at)
-            self._store.put(key, alone, size_bytes=alone.size_bytes)
-        return _Landed(kept, stored)
+        return self._shelf.land(key, kept, keep=self._flights.keeps(key))

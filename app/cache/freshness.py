@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from app.cache.answers import Clocks, Forward, Kept
+from app.cache.answers import Clocks, Explained, Forward, Kept
 
 V = TypeVar("V")
 
@@ -48,7 +48,8 @@ USUAL: Final = Freshness()
 class Verdict(Generic[V]):
     """What the clocks say: `serve` at once (and `refresh` behind), or else ask, because `forward`.
 
-    `old` may stand in when asking fails, and when it takes long too if `soft`.
+    `old` may stand in when asking fails, and when it takes long too if `soft`; but not before what
+    there is so far if an answer with a `gap` was the last: pages must not jump back to the past.
     """
 
     serve: Kept[V] | None = None
@@ -56,6 +57,7 @@ class Verdict(Generic[V]):
     forward: Forward = "miss"
     old: Kept[V] | None = None
     soft: bool = False
+    gap: bool = False
 
 
 def judge(kept: Kept[V] | None, wish: Freshness, clocks: Clocks, now: float) -> Verdict[V]:
@@ -74,11 +76,13 @@ def judge(kept: Kept[V] | None, wish: Freshness, clocks: Clocks, now: float) -> 
     if failed and now < kept.fresh_until:
         # It has just failed, so asking now would be answered by the same.
         return Verdict(serve=kept if kept.outage is not None or old is None else old)
-    if good is not None and _may_go_out(good, wish, clocks, now):
+    gap = kept.has_gap and not failed
+    at_once = good is not None and _may_go_out(good, wish, clocks, now)
+    if at_once and (wish.only_if_cached or not gap):
         return Verdict(serve=good, refresh=True)
     forward: Forward = "request" if is_fresh else "stale"
     soft = good is not None and not good.revoked and not wish.insists
-    return Verdict(forward="bypass" if wish.no_store else forward, old=old, soft=soft)
+    return Verdict(forward="bypass" if wish.no_store else forward, old=old, soft=soft, gap=gap)
 
 
 def may_stand_in(good: Kept[V] | None, wish: Freshness, clocks: Clocks, now: float) -> bool:
@@ -102,6 +106,27 @@ def graces(kept: Kept[V] | None, clocks: Clocks, now: float) -> tuple[float | No
     stale_s = good.stale_s(now)
     at_once_s = 0.0 if good.revoked else max(0.0, clocks.stale_while_revalidate_s - stale_s)
     return at_once_s, max(0.0, clocks.stale_if_error_s - stale_s)
+
+
+def explain(
+    kept: Kept[V] | None, wish: Freshness, clocks: Clocks, now: float, *, in_the_air: bool
+) -> Explained:
+    """Return what is known of a question, and how a caller with this `wish` would be answered."""
+    serve = judge(kept, wish, clocks, now).serve
+    shown = serve or (kept.good if kept is not None else None)
+    failed = kept is not None and kept.outage is not None
+    revalidate_s, error_s = graces(kept, clocks, now)
+    return Explained(
+        how="miss" if serve is None else "hit" if now < serve.fresh_until else "stale",
+        age_s=None if shown is None else shown.age_s(now),
+        ttl_s=None if shown is None else -shown.stale_s(now),
+        stale_while_revalidate_s=revalidate_s,
+        stale_if_error_s=error_s,
+        size_bytes=0 if kept is None else kept.size_bytes,
+        problem=None if kept is None or kept.error is None else kept.error.slug,
+        probe_in_s=max(0.0, kept.probe_at - now) if kept is not None and failed else None,
+        in_the_air=in_the_air,
+    )
 
 
 def _may_go_out(good: Kept[V], wish: Freshness, clocks: Clocks, now: float) -> bool:

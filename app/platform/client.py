@@ -3,7 +3,8 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from typing import Final, TypeVar
+from copy import copy
+from typing import Final, Self, TypeVar
 
 import httpx
 from msgspec import Raw
@@ -82,6 +83,7 @@ class PlatformClient:
         self._pages_max = pages_max
         self._clock = clock
         self._listen = listen
+        self._due_by: float | None = None
         self._stack = Stack(
             bounds,
             account=account,
@@ -103,6 +105,16 @@ class PlatformClient:
     def overloaded(self) -> bool:
         """Whether as many calls wait for their turn as may; more would be refused."""
         return self._stack.overloaded
+
+    def due_by(self, deadline: float) -> Self:
+        """Return the same client for an answer that must be there by then, in monotonic seconds.
+
+        A call that is still under way then is the platform's silence, also when the answer began
+        with others. Without it a walk has the deadline of `bounds` from its beginning on.
+        """
+        due = copy(self)
+        due._due_by = deadline  # noqa: SLF001  # a copy of itself
+        return due
 
     def task_pages(
         self, params: Sequence[tuple[str, str]], *, limit: int
@@ -130,7 +142,7 @@ class PlatformClient:
     ) -> AsyncGenerator[Page[_ItemT], None]:
         size = [("limit", str(min(limit, self._page_size_max))), LOD]
         seen: set[str] = set()
-        deadline = self._stack.deadline()
+        deadline = self._deadline()
         query = [*params, *size]
         for _ in range(self._pages_max):
             items, after = await self._get(
@@ -190,11 +202,14 @@ class PlatformClient:
             kind.one,
             f"{kind.path}/{upstream_id}",
             [LOD],
-            deadline=self._stack.deadline(),
+            deadline=self._deadline(),
             read=lambda body: kind.read_one(body, self._account),
         )
         self._tell([reading])
         return reading
+
+    def _deadline(self) -> float:
+        return self._stack.deadline() if self._due_by is None else self._due_by
 
     async def login(self) -> None:
         """Have a usable token, or say why not; asks for one unless there is one."""

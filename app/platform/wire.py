@@ -223,6 +223,7 @@ class _Envelope(msgspec.Struct):
     items: list[Raw]
     paging: _Paging | None = None
     cursors: _Cursors | None = None
+    error: object = None
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -256,9 +257,15 @@ def read_items(
 
     Raises:
         UpstreamInvalidResponseError: the body is no envelope, or holds more than `items_max`. A
-            cursor of an odd shape counts as that too: a walk must not end early because of it.
+            cursor of an odd shape counts as that too: a walk must not end early because of it. So
+            does an `error` beside the items, which no healthy page has (P§9): what failed must not
+            pass for "there is nothing". As everywhere `null` is absent (P§10).
     """
     envelope = _read_body(body, _read_envelope, account)
+    if envelope.error is not None:
+        raise UpstreamInvalidResponseError(
+            "The platform sent an error beside its items.", account=account
+        )
     if len(envelope.items) > items_max:
         raise UpstreamInvalidResponseError(
             "The platform sent more items than were asked for.", account=account

@@ -1,7 +1,7 @@
 """All accounts at once, each within the deadline; what they gave, merged the same way always."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -28,7 +28,7 @@ T = TypeVar("T")
 class Outcome(Generic[T]):
     """What one account gave, or why it gave nothing; `as_of_ns` is when it was asked.
 
-    It is not `blamed` for an error when another account left no time to ask it.
+    It is not `blamed` for an error when another account left it no time.
     """
 
     account: str
@@ -77,16 +77,17 @@ class Fanout:
         read: Callable[[Platform, str], Awaitable[T]],
         *,
         until: float,
+        answerable: Collection[str],
         note: Callable[[Outcome[T]], None],
     ) -> list[Outcome[T]]:
         """Return the outcome of `read` for each of `accounts`, in their order.
 
-        `until` is the `deadline` of the whole answer, however many times it asks. `note` is told
-        each outcome as it comes.
+        `until` is the `deadline` of the whole answer, however many times it asks; when it passes,
+        only those `answerable` for it are to blame. `note` is told each outcome as it comes.
         """
 
         async def one(account: str) -> Outcome[T]:
-            outcome = await self._one(account, read, until)
+            outcome = await self._one(account, read, until, blamed=account in answerable)
             note(outcome)
             return outcome
 
@@ -95,13 +96,24 @@ class Fanout:
         return [task.result() for task in asked]
 
     async def _one(
-        self, account: str, read: Callable[[Platform, str], Awaitable[T]], until: float
+        self,
+        account: str,
+        read: Callable[[Platform, str], Awaitable[T]],
+        until: float,
+        *,
+        blamed: bool,
     ) -> Outcome[T]:
         as_of_ns = self.now_ns()
+        platform = self._platforms[account]
+        if blamed:
+            # Else a call that is cut off must not look like silence to the platform side either.
+            platform = platform.due_by(until)
         try:
             async with asyncio.timeout(until - self._monotonic()):
-                value = await read(self._platforms[account], account)
+                value = await read(platform, account)
         except TimeoutError:
+            if not blamed:
+                return Outcome(account, as_of_ns, None, no_time_left(), blamed=False)
             error: ServiceError = UpstreamTimeoutError(
                 f"The platform did not answer within {self._deadline_s:g} s.", account=account
             )
@@ -123,6 +135,11 @@ class Fanout:
             return Outcome(account, as_of_ns, value, None)
         self._book.failed(account, error)
         return Outcome(account, as_of_ns, None, error)
+
+
+def no_time_left(account: str | None = None) -> UpstreamTimeoutError:
+    """Return what is told of an account for which no time was left by `account`, if by one."""
+    return UpstreamTimeoutError("No time was left to ask the platform.", account=account)
 
 
 def first_failure(outcomes: Iterable[Outcome[T]]) -> ServiceError | None:

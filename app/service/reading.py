@@ -19,6 +19,9 @@ _SCAN_PAGE_MIN = 200  # a local filter reads at least this many at once, whateve
 class Platform(Protocol):
     """What the service needs of one account of the platform; all of it raises UpstreamError."""
 
+    def due_by(self, deadline: float) -> "Platform":
+        """Return the same account for an answer that must be there by then, monotonic seconds."""
+
     def task_pages(self, params: Params, *, limit: int) -> AsyncGenerator[Page[Task], None]:
         """Yield the pages of a list, `limit` tasks each."""
 

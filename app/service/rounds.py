@@ -10,12 +10,16 @@ from typing_extensions import override
 from app.cache.answers import Loaded
 from app.errors import OverloadedError, UpstreamError, UpstreamTimeoutError
 from app.service.encode import Answer
-from app.service.fanout import Fanout, Outcome
+from app.service.fanout import Fanout, Outcome, no_time_left
 from app.service.reading import Platform
 
 # With less than this part of the deadline left nobody is asked any more: who could not answer in so
 # short a time would be blamed for what another used up.
 _LEFT_MIN_PART: Final = 0.02
+
+# With this part of the deadline left a round is as good as a first one: who lets it pass is silent.
+# With less only who used up the rest has had a fair time, for both together.
+_FAIR_PART: Final = 0.5
 
 T = TypeVar("T")
 
@@ -38,11 +42,13 @@ class Rounds:
     ) -> list[Outcome[T]]:
         """Return the outcome of `read` for each of `accounts`, in their order.
 
-        When earlier rounds have used up the time nobody is asked, and only the account that
-        answered last is to blame.
+        When earlier rounds have used up the time nobody is asked; when they have used up most of
+        it, it may be too short. Then only the account that answered last is to blame.
         """
-        if self._made and self._fanout.left_part(self._until) < _LEFT_MIN_PART:
+        left_part = self._fanout.left_part(self._until) if self._made else 1.0
+        if left_part < _LEFT_MIN_PART:
             return [self._unasked(account) for account in accounts]
+        fair = [each for each in accounts if left_part >= _FAIR_PART or each == self._slowest]
         made: dict[str, Outcome[T] | None] = dict.fromkeys(accounts)
         self._made.append(made)
 
@@ -50,7 +56,7 @@ class Rounds:
             made[outcome.account] = outcome
             self._slowest = outcome.account
 
-        return await self._fanout.ask(accounts, read, until=self._until, note=note)
+        return await self._fanout.ask(accounts, read, until=self._until, answerable=fair, note=note)
 
     def so_far(self) -> "Rounds":
         """Return the same rounds for one who waits no longer: with what there is, and at once."""
@@ -58,9 +64,7 @@ class Rounds:
 
     def _unasked(self, account: str) -> Outcome[Any]:
         blamed = account == self._slowest
-        error = UpstreamTimeoutError(
-            "No time was left to ask the platform.", account=account if blamed else None
-        )
+        error = no_time_left(account if blamed else None)
         return Outcome(account, self.began_ns, None, error, blamed=blamed)
 
 

@@ -4,7 +4,8 @@ import httpx
 import pytest
 
 from tests.support.platform import FakeTime
-from tests.support.upstream import FakeUpstream
+from tests.support.serving import dawdling, serving
+from tests.support.upstream import FakeUpstream, a_task
 
 VARY = "Accept, Accept-Encoding, Authorization, Origin, X-API-Key"
 
@@ -103,3 +104,26 @@ async def test_kept_failure(client: httpx.AsyncClient, time: FakeTime) -> None:
     assert second.headers["cache-status"] == "taskgate; hit; ttl=3"
     assert (second.headers["age"], second.headers["cache-control"]) == ("2", "no-store")
     assert second.headers["vary"] == VARY
+
+
+@pytest.mark.parametrize(
+    ("spend_s", "accepted", "coding"),
+    [
+        pytest.param(60, "gzip", "gzip", id="in time"),
+        pytest.param(90, "gzip", None, id="late"),
+        pytest.param(90, "gzip, identity;q=0", "gzip", id="late and nothing else will do"),
+    ],
+)
+async def test_no_time_to_press(
+    time: FakeTime, spend_s: float, accepted: str, coding: str | None
+) -> None:
+    """A large answer that comes at the last moment is sent as it is, unless that is refused."""
+    platform = FakeUpstream(tasks=[a_task(number) for number in range(1, 201)])
+    transport = dawdling(platform, time, spend_s=spend_s)
+    async with serving({"eu2": transport}, time) as client:
+        headers = {"Accept-Encoding": accepted}
+        answer = await client.get("/v1/tasks?limit=200", headers=headers)
+
+    assert len(answer.json()["items"]) == 200
+    assert len(answer.text) > 65_536
+    assert answer.headers.get("content-encoding") == coding

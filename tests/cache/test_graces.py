@@ -254,6 +254,45 @@ async def test_gap_before_whole(
     assert (_told(fresh), _told(old)) == (("hit", "gap"), ("stale", "old"))
 
 
+async def test_gap_stays(cache: Cache[str], clock: Clock, origin: Origin[Loaded[str]]) -> None:
+    """After an answer with a gap the older whole one is not served again while gaps come."""
+    origin.outcome = Loaded("gap", 100, 4.0, whole=False)
+    clock.now += 11
+    seen = []
+    for _ in range(12):
+        seen.append((await cache.get("key", origin)).unwrap())
+        await _turns()
+        clock.now += 2
+
+    assert seen == ["old"] + ["gap"] * 11
+    assert origin.calls == 7
+
+
+@pytest.mark.parametrize(
+    ("wish", "told"),
+    [
+        pytest.param(Freshness(whole=True), ("stale", "old"), id="wants no gap"),
+        pytest.param(Freshness(only_if_cached=True), ("stale", "old"), id="wants no call"),
+        pytest.param(Freshness(max_stale_s=99), ("miss", "gap"), id="bears old ones"),
+    ],
+)
+async def test_who_still_has_the_whole(
+    cache: Cache[str],
+    clock: Clock,
+    origin: Origin[Loaded[str]],
+    wish: Freshness,
+    told: tuple[str, str],
+) -> None:
+    """The whole one goes before a gap that has expired where a gap, or a call, would not do."""
+    origin.outcome = Loaded("gap", 100, 4.0, whole=False)
+    clock.now += 11
+    await cache.get("key", origin, Freshness(max_age_s=1))
+    clock.now += 5
+
+    assert _told(await cache.get("key", origin, wish)) == told
+    await _turns()
+
+
 @pytest.mark.parametrize("error", [TaskNotFoundError("Gone."), AmbiguousIdError("Two.")])
 async def test_an_error_may_be_an_answer(
     cache: Cache[str], clock: Clock, origin: Origin[Loaded[str]], error: ServiceError

@@ -1,16 +1,20 @@
 """Who has less time than a load takes gets what that load has so far."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
 from app.cache.answers import Found, Loaded
-from app.cache.cache import Cache
+from app.cache.cache import Cache, nothing_yet
 from app.cache.freshness import Freshness
 from app.errors import UpstreamTimeoutError
-from tests.cache.origin import Clock, Origin
+from tests.cache.origin import GRACES, Clock, Origin
 
 pytestmark = pytest.mark.usefixtures("_nothing_leaks")
+
+SoFar = Callable[[], Awaitable[Loaded[str] | None]]
 
 HURRY = Freshness(wait_s=0.001)
 
@@ -78,3 +82,47 @@ async def test_slow_gap(cache: Cache[str], clock: Clock) -> None:
     found = await cache.get("key", origin)
 
     assert (found.how, found.age_s(clock.now), found.ttl_s(clock.now)) == ("hit", 63.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("so_far", "told"),
+    [
+        pytest.param(_gap, ("collapsed", "gap"), id="some"),
+        pytest.param(nothing_yet, ("stale", "old"), id="none"),
+    ],
+)
+async def test_gap_stays(clock: Clock, so_far: SoFar, told: tuple[str, str]) -> None:
+    """After a gap a slow origin's part goes before the older whole, which beats nothing."""
+    clocks = replace(GRACES, soft_wait_s=0.0)
+    cache = Cache[str](max_bytes=99_999, clocks=clocks, monotonic=clock, rand=lambda: 0.5)
+    origin = Origin(Loaded("old", 100, 10.0))
+    await cache.get("key", origin)
+    origin.outcome = Loaded("gap", 100, 4.0, whole=False)
+    clock.now += 11
+    await cache.get("key", origin, Freshness(max_age_s=1))
+    clock.now += 5
+    origin.gate.clear()
+    found = await cache.get("key", origin, so_far=so_far)
+    origin.gate.set()
+    await _turns()
+
+    assert ((found.how, found.unwrap()), found.late) == (told, True)
+
+
+async def test_too_old_meanwhile(clock: Clock) -> None:
+    """What grew too old while one waited stands in no more."""
+    clocks = replace(GRACES, soft_wait_s=0.0)
+    cache = Cache[str](max_bytes=99_999, clocks=clocks, monotonic=clock, rand=lambda: 0.5)
+    await cache.get("key", Origin(Loaded("old", 100, 10.0)))
+    clock.now += 609
+    slow = Origin(Loaded("new", 100, 10.0), shut=True)
+
+    async def ages() -> Loaded[str]:
+        clock.now += 2
+        return await slow()
+
+    found = await cache.get("key", ages, so_far=_gap)
+    slow.gate.set()
+    await _turns()
+
+    assert (found.how, found.unwrap()) == ("collapsed", "gap")

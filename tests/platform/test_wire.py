@@ -66,6 +66,9 @@ def test_no_cursor(cursors: bytes) -> None:
         pytest.param(b'{"items":[],"cursors":{"after":"\xff"}}', id="cursor is not UTF-8"),
         pytest.param(b'{"items":[' + b"[" * 100_000 + b"]" * 100_000 + b"]}", id="nesting bomb"),
         pytest.param(b"\x00\x01\x02", id="binary"),
+        pytest.param(b'{"items":[],"error":{"code":"x"}}', id="an error beside no items"),
+        pytest.param(b'{"items":[{"id":1}],"error":{}}', id="an error that says nothing"),
+        pytest.param(b'{"items":[],"error":"invalid_token"}', id="an error in a word"),
     ],
 )
 def test_not_a_page(body: bytes) -> None:
@@ -74,6 +77,11 @@ def test_not_a_page(body: bytes) -> None:
         read_items(body, "eu2")
 
     assert caught.value.account == "eu2"
+
+
+def test_no_error() -> None:
+    """A null error is none, as every null is an absent key (P§10)."""
+    assert read_items(b'{"items":[],"error":null}', "eu2") == ([], None)
 
 
 def test_half_a_surrogate_pair() -> None:

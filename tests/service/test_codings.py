@@ -3,6 +3,8 @@
 import asyncio
 import gzip
 import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -50,3 +52,33 @@ async def test_no_room() -> None:
     assert gzip.decompress(made.body) == body
     assert (found.unwrap().codings, cache.figures().bytes) == ({}, before)
     assert cache.look("key") is not None
+
+
+async def test_threads_of_its_own() -> None:
+    """A resolver that hangs in every thread of the loop holds up no coding."""
+    hung = threading.Event()
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    lookup = loop.run_in_executor(None, hung.wait)
+    cache, found = await _kept(b"x" * 200_000)
+    try:
+        async with asyncio.timeout(5):
+            made = await Codings(cache).coded(found, "gzip")
+    finally:
+        hung.set()
+        await lookup
+
+    assert gzip.decompress(made.body) == found.unwrap().body
+
+
+async def test_no_time() -> None:
+    """Who has no time for a large coding gets the answer as it is; the next finds it pressed."""
+    cache, found = await _kept(b"x" * 200_000)
+    codings = Codings(cache)
+    plain = await codings.coded(found, "gzip", wait_s=0)
+    pressed = await codings.coded(found, "gzip")
+    again = await codings.coded(found, "gzip", wait_s=0)
+    codings.close()
+
+    assert plain is found.unwrap()
+    assert again.body is pressed.body

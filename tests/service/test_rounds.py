@@ -200,6 +200,37 @@ async def test_not_to_blame(time: FakeTime, *, answers: bool) -> None:
     assert platforms["au1"].calls("/activities") == 0
 
 
+@pytest.mark.parametrize(
+    ("spend_s", "blamed"),
+    [pytest.param(0.065, True, id="a fair time"), pytest.param(0.1, False, id="too short a time")],
+)
+async def test_silent_steps(time: FakeTime, spend_s: float, *, blamed: bool) -> None:
+    """Steps that hang are silence of their account, for the breaker too, unless it had no time."""
+    platforms = {each: FakeUpstream(tasks=[a_task(1)]) for each in ("au1", "eu2")}
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        alias = request.url.host.partition(".")[0]
+        if request.url.path.endswith("/tasks") and alias == "au1":
+            await idle()
+            time.now += spend_s
+        if request.url.path.endswith("/activities") and alias == "eu2":
+            time.now = 0.14
+            await asyncio.Event().wait()
+        return await platforms[alias](request)
+
+    parts = dict.fromkeys(platforms, httpx.MockTransport(answer))
+    async with serving(parts, time, upstream={"deadline_s": 0.14, "timeout_s": 0.14}) as client:
+        body = await get(client, STEPS)
+        accounts = await get(client, "/v1/accounts")
+        figures = (await client.get("/metrics")).text
+
+    assert problems(body) == [None, "upstream-timeout" if blamed else None]
+    assert (body["meta"]["complete"], len(body["meta"].get("notes", []))) == (False, not blamed)
+    assert [each["status"] for each in accounts["items"]] == ["ok", "degraded" if blamed else "ok"]
+    called = 'endpoint="activities",outcome="timeout"'
+    assert (called in figures) is blamed
+
+
 async def test_not_begun() -> None:
     """A load that has not begun has nothing yet, nor has one that ended."""
     fanout = Fanout({}, AccountBook({}, sandbox=False), deadline_s=1, clock=float, monotonic=float)

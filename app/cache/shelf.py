@@ -1,0 +1,107 @@
+"""What is kept under each key: dated, the last whole answer behind what came after it."""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
+from typing import Final, Generic, TypeVar
+
+from app.cache.answers import Clocks, Kept
+from app.cache.store import Store
+from app.errors import ServiceError
+
+_JITTER: Final = 0.1
+
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Landed(Generic[V]):
+    """What a flight brought, and whether it was kept."""
+
+    kept: Kept[V]
+    stored: bool
+
+
+class Shelf(Generic[V]):
+    """Puts what came where it belongs; every TTL is spread by ±10 %."""
+
+    def __init__(
+        self,
+        *,
+        max_bytes: int,
+        clocks: Clocks,
+        monotonic: Callable[[], float],
+        rand: Callable[[], float],
+    ) -> None:
+        self.store: Store[Kept[V]] = Store(max_bytes=max_bytes)
+        self._clocks = clocks
+        self._monotonic = monotonic
+        self._rand = rand
+
+    def dated(
+        self,
+        value: V | None,
+        error: ServiceError | None,
+        size_bytes: int,
+        ttl_s: float,
+        since: float | None = None,
+    ) -> Kept[V]:
+        """Return it with a freshness that counts `since` then, or from now.
+
+        From now counts what a slow origin caused, failures and gaps: it would else be over before
+        it spared anyone a call.
+        """
+        at = self._monotonic() if since is None else since
+        spread = 1 - _JITTER + 2 * _JITTER * self._rand()
+        return Kept(value, error, at, at + ttl_s * spread, size_bytes)
+
+    def land(self, key: Hashable, kept: Kept[V], *, keep: bool) -> Landed[V]:
+        """Keep what came, before the last whole answer if it is none itself.
+
+        The flight's own last step, so that no moment exists in which the answer is neither in the
+        air nor kept.
+        """
+        last = self.store.peek(key)
+        good = None if last is None else last.good
+        is_answer = kept.whole or (kept.error is not None and kept.outage is None)
+        if good is not None and not is_answer:
+            size_bytes = kept.size_bytes + good.size_bytes
+            kept = replace(kept, behind=good, size_bytes=size_bytes)
+        if kept.outage is not None:
+            kept = replace(kept, probe_at=kept.stored_at + self._clocks.probe_s)
+        since = kept.stored_at if is_answer else self._monotonic()
+        lasts = kept.fresh_until > since or kept.behind is not None
+        if not (lasts and keep):
+            return Landed(kept, stored=False)
+        stored = self.store.put(key, kept, size_bytes=kept.size_bytes)
+        if not stored and kept.behind is not None:
+            # The two don't fit together: the good one stays alone, and is what the probe waits for.
+            alone = replace(kept.behind, probe_at=kept.probe_at)
+            self.store.put(key, alone, size_bytes=alone.size_bytes)
+        return Landed(kept, stored)
+
+    def grow(self, key: Hashable, value: V, size_bytes: int) -> bool:
+        """Count `size_bytes` more for `value`; False if it is not kept under `key` any more.
+
+        False too if it would then be too large to keep; it stays as it is.
+        """
+        kept = self.store.peek(key)
+        grown = None if kept is None else kept.grown(value, size_bytes)
+        if grown is None or not self.store.fits(key, size_bytes=grown.size_bytes):
+            return False
+        return self.store.put(key, grown, size_bytes=grown.size_bytes)
+
+    def revoke(self, matches: Callable[[Hashable], bool], *, hard: bool) -> int:
+        """End the freshness of all whose key matches, or forget them; return how many there were.
+
+        Failures are always forgotten.
+        """
+        now = self._monotonic()
+        keys = self.store.keys(matches)
+        for key in keys:
+            kept = self.store.peek(key)
+            good = None if hard or kept is None else kept.good
+            if good is None:
+                self.store.pop(key)
+            else:
+                self.store.put(key, good.revoke(now), size_bytes=good.size_bytes)
+        return len(keys)
