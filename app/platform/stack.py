@@ -30,7 +30,7 @@ from app.platform.gate import Gate
 from app.platform.login import TokenEndpoint
 from app.platform.obedience import Obedience
 from app.platform.pace import Pace
-from app.platform.pool import open_pool
+from app.platform.pool import no_cookies, open_pool
 from app.platform.retry import Retrying
 from app.platform.token import TokenAuth, Tokens
 
@@ -125,6 +125,7 @@ class Stack:
             ),
             trust_env=False,
             follow_redirects=False,
+            cookies=no_cookies(),
             headers={
                 "Accept": "application/json",
                 "Accept-Encoding": "gzip",

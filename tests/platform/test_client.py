@@ -729,3 +729,16 @@ async def test_path_before_the_api() -> None:
 
     assert await walk(here.client) == [[1]]
     assert here.upstream.requests[1].url.path == "/api/task_manager/v2/tasks"
+
+
+async def test_no_cookies() -> None:
+    """Cookies of the platform are not kept: they would be sent back, and add up."""
+    here = world(upstream=FakeUpstream(tasks=[a_task(1)]))
+    here.upstream.fail_next(
+        200, path="/tasks", body={"items": []}, headers={"Set-Cookie": "a=b; Path=/"}
+    )
+    for _ in range(2):
+        async for _ in here.client.task_pages([], limit=1):
+            pass
+
+    assert "Cookie" not in here.upstream.requests[-1].headers
