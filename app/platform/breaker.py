@@ -11,6 +11,7 @@ from typing_extensions import override
 from app.errors import UpstreamInvalidResponseError, UpstreamUnavailableError
 from app.platform.attempt import DEADLINE_SLACK_S, outcome_of
 from app.platform.events import BreakerMoved, BreakerState, Endpoint, Listen, Outcome, Part, part_of
+from app.platform.failures import is_of_a_front
 
 # Contract section 7.
 FAILURES_IN_A_ROW: Final = 5
@@ -109,11 +110,12 @@ class Breaker(httpx.AsyncBaseTransport):
     The token endpoint and the Task Manager are services of their own and have a circuit each:
     a token endpoint that is down must not stop calls whose token still serves.
 
-    Failures are no answer, a time-out, a 5xx, a redirect, an answer that can't be read, and a
-    refusal of the account: a 401 to a token that has just been replaced, a 403 to a list. An
-    attempt that the deadline cut off is a time-out. Neither good nor bad is one whose caller left,
-    one whose token was too old, and a 403 to a single object: it may be another tenant's (P§12.1),
-    and would else close the circuit of an account that may read nothing.
+    Failures are no answer, a time-out, a 5xx, a redirect, an answer that can't be read, a 404 that
+    speaks of no object (to a list, or of a front), and a refusal of the account: a 401 to a token
+    that has just been replaced, a 403 to a list. An attempt that the deadline cut off is a
+    time-out. Neither good nor bad is one whose caller left, one whose token was too old, and a 403
+    to a single object: it may be another tenant's (P§12.1), and would else close the circuit of an
+    account that may read nothing.
 
     Raises:
         UpstreamUnavailableError: the circuit is open; at once, and `Retrying` passes it on.
@@ -171,9 +173,14 @@ class Breaker(httpx.AsyncBaseTransport):
 
 def _failed(request: httpx.Request, response: httpx.Response) -> bool | None:
     endpoint: Endpoint = request.extensions["endpoint"]
-    # Who logs in backs off by itself from a refusal.
-    if endpoint != "token" and response.status_code == httpx.codes.UNAUTHORIZED:
-        return True if request.extensions.get("just_replaced") else None
-    if endpoint != "token" and response.status_code == httpx.codes.FORBIDDEN:
-        return True if endpoint in _LISTS else None
-    return outcome_of(response) in _FAILURES
+    if endpoint == "token":  # who logs in backs off by itself from a refusal
+        return outcome_of(response) in _FAILURES
+    match response.status_code:
+        case httpx.codes.UNAUTHORIZED:
+            return True if request.extensions.get("just_replaced") else None
+        case httpx.codes.FORBIDDEN:
+            return True if endpoint in _LISTS else None
+        case httpx.codes.NOT_FOUND:
+            return endpoint in _LISTS or is_of_a_front(response)
+        case _:
+            return outcome_of(response) in _FAILURES
