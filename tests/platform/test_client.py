@@ -620,6 +620,36 @@ async def test_hundred_calls(revoked: bool) -> None:  # noqa: FBT001
     assert here.upstream.calls("/token") == 2
 
 
+async def test_calls_made_again() -> None:
+    """Calls that are made once more after a 401 are made at the account's expense."""
+    here = world(upstream=stocked(1), bounds=Bounds(concurrency=64, rate=20))
+    await here.client.login()
+    here.upstream.gate.clear()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(20):
+            group.create_task(walk(here.client))
+        await anyio.wait_all_tasks_blocked()
+        here.upstream.revoke_tokens()
+        here.upstream.gate.set()
+    await walk(here.client)
+
+    assert here.upstream.calls("/tasks") == 41
+    assert here.time.now == pytest.approx(21 / 20)
+
+
+async def test_token_ends_before_the_retry() -> None:
+    """No call is made with a token that is about to expire, nor a retry."""
+    here = world(upstream=FakeUpstream(tasks=[a_task(1)], token_lifetime_s=20))
+    await here.client.login()
+    here.time.now = 17.8
+    here.upstream.token_gate.clear()
+    here.upstream.fail_next(503, path="/tasks")
+    with pytest.raises(UpstreamFailedError):
+        await walk(here.client)
+
+    assert here.upstream.calls("/tasks") == 1
+
+
 async def test_failing_platform() -> None:
     """A platform that fails with everything is left alone after five calls; few come later."""
     here = world()
