@@ -51,13 +51,19 @@ class Circuit:
 
     def admit(self) -> int | None:
         """Let a call through and return the era to report it in; None when it may not be made."""
-        if self._open_until is None:
-            return self._era
-        if self._probing or self._monotonic() < self._open_until:
+        if self.is_shut:
             return None
-        self._probing = True
-        self._moved("half_open")
+        if self._open_until is not None:
+            self._probing = True
+            self._moved("half_open")
         return self._era
+
+    @property
+    def is_shut(self) -> bool:
+        """Whether no call may be made now; asking is no attempt."""
+        if self._open_until is None:
+            return False
+        return self._probing or self._monotonic() < self._open_until
 
     def retry_after_s(self) -> float:
         """Return the seconds after which another try makes sense."""
@@ -128,29 +134,34 @@ class Breaker(httpx.AsyncBaseTransport):
         account: str,
         monotonic: Callable[[], float],
         listen: Listen,
+        shut: Callable[[], None] = lambda: None,
     ) -> None:
+        """`shut` is told when a circuit begins to refuse calls, or lets none through but one."""
         self._inner = inner
         self._account = account
         self._monotonic = monotonic
 
         def circuit(part: Part) -> Circuit:
-            return Circuit(
-                monotonic=monotonic,
-                moved=lambda state: listen(BreakerMoved(account, part, state)),
-            )
+            def moved(state: BreakerState) -> None:
+                listen(BreakerMoved(account, part, state))
+                if state != "closed":
+                    shut()
+
+            return Circuit(monotonic=monotonic, moved=moved)
 
         self._circuits: dict[Part, Circuit] = {"token": circuit("token"), "api": circuit("api")}
+
+    def refusal(self, part: Part) -> UpstreamUnavailableError | None:
+        """Return what a call would be told now that may not be made; asking is no attempt."""
+        circuit = self._circuits[part]
+        return self._refusal(circuit) if circuit.is_shut else None
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         circuit = self._circuits[part_of(request.extensions["endpoint"])]
         era = circuit.admit()
         if era is None:
-            raise UpstreamUnavailableError(
-                "The platform keeps failing and is left alone for a while.",
-                retry_after_s=circuit.retry_after_s(),
-                account=self._account,
-            )
+            raise self._refusal(circuit)
         failed: bool | None = None
         try:
             response = await self._inner.handle_async_request(request)
@@ -165,6 +176,13 @@ class Breaker(httpx.AsyncBaseTransport):
         finally:
             circuit.report(era, failed=failed)
         return response
+
+    def _refusal(self, circuit: Circuit) -> UpstreamUnavailableError:
+        return UpstreamUnavailableError(
+            "The platform keeps failing and is left alone for a while.",
+            retry_after_s=circuit.retry_after_s(),
+            account=self._account,
+        )
 
     @override
     async def aclose(self) -> None:

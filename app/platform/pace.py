@@ -21,6 +21,9 @@ PRESSED_PART: Final = 0.5
 REMEMBERED_PART: Final = 0.8
 REMEMBERED_SOON_S: Final = 60.0
 REMEMBERED_S: Final = 300.0
+# So many calls, or a fifth of a second's, are not for those who flood.
+RESERVE: Final = 2.0
+RESERVE_PART: Final = 0.2
 # Replicas that were refused together return up to this part later, and never sooner than a second.
 SPREAD: Final = 0.2
 CLOSED_MIN_S: Final = 1.0
@@ -76,13 +79,17 @@ class Pace:
         """Return the seconds until the reopening, 0 when open."""
         return max(0.0, self._reopens_at - self._monotonic())
 
-    def wait_s(self) -> float:
-        """Return the seconds until the next call may be made; 0 means now."""
+    def wait_s(self, *, reserve: bool = False) -> float:
+        """Return the seconds until the next call may be made; 0 means now.
+
+        With `reserve` some calls are left in the bucket, for others.
+        """
         if closed_s := self.closed_for_s():
             return closed_s
         self._refill()
+        kept = min(RESERVE, RESERVE_PART * self.rate, max(0.0, self.rate - 1)) if reserve else 0.0
         # Without the slack, a wait of 0.05 s may end at 0.9999999 of a call and ask for another.
-        missing = 1.0 - self._saved
+        missing = 1.0 + kept - self._saved
         return missing / self.rate if missing > 1e-9 else 0.0  # noqa: PLR2004
 
     def charge(self) -> None:

@@ -112,11 +112,20 @@ class Tokens:
             if now >= max(held.renew_at, self._ask_not_before):
                 _ = self._renewing()  # behind: nobody awaits it
             return held
-        if self._renewal is None and self._failure is not None and self._backs_off(self._failure):
-            raise self._told(self._failure)
+        if refusal := self.refusal():
+            raise refusal
         token = await asyncio.shield(self._renewing())
         self._used = True
         return token
+
+    def refusal(self) -> UpstreamError | None:
+        """Return what `current` would raise at once; asking starts nothing."""
+        held = self._held
+        if held is not None and self._monotonic() < held.unusable_at:
+            return None
+        if self._renewal is None and self._failure is not None and self._backs_off(self._failure):
+            return self._told(self._failure)
+        return None
 
     async def instead_of(self, refused: Token) -> Token:
         """Return a token younger than one that the platform refused, or that one for lack of any.

@@ -10,6 +10,7 @@ import pytest
 from app.domain.reading import Page
 from app.errors import (
     ActivityNotFoundError,
+    OverloadedError,
     ServiceError,
     TaskNotFoundError,
     UpstreamAuthFailedError,
@@ -28,6 +29,7 @@ from app.platform.events import (
     RetryScheduled,
     TokenRefreshed,
     TokenRefreshFailed,
+    TurnTaken,
     UpstreamCalled,
 )
 from app.platform.stack import Bounds
@@ -663,15 +665,49 @@ async def test_failing_platform() -> None:
     assert here.heard(BreakerMoved)[0] == BreakerMoved("eu2", "api", "open")
 
 
+@pytest.mark.parametrize("path", ["/tasks", "/token"])
+async def test_left_alone_at_once(path: str) -> None:
+    """While the platform or its token endpoint is left alone, nobody queues to be told so."""
+    here = world(bounds=Bounds(rate=1))
+    here.upstream.fail_next(500, path=path, times=9999)
+    for _ in range(9):
+        with pytest.raises(UpstreamError):
+            await walk(here.client)
+    taken, now = here.heard(TurnTaken), here.time.now
+    for _ in range(50):
+        with pytest.raises(UpstreamUnavailableError) as caught:
+            await walk(here.client)
+
+    assert (here.heard(TurnTaken), here.time.now) == (taken, now)
+    assert caught.value.retry_after_s is not None
+
+
+async def test_queue_is_emptied() -> None:
+    """Those in the queue are told as the platform is given up, not one by one."""
+    here = world(bounds=Bounds(concurrency=5, rate=20))
+    await here.client.login()
+
+    here.upstream.fail_next(302, path="/tasks", times=9999)
+    results = await asyncio.gather(*(walk(here.client) for _ in range(60)), return_exceptions=True)
+
+    assert here.upstream.calls("/tasks") <= 10
+    assert here.time.now == 0
+    assert sum(isinstance(each, UpstreamUnavailableError) for each in results) >= 50
+
+
 async def test_queueing_counts() -> None:
-    """The deadline covers the wait for a turn."""
+    """The deadline covers the wait for a turn; who had none is told of the crowd."""
     here = world(bounds=Bounds(concurrency=1, rate=1000, deadline_s=0.02))
     here.upstream.gate.clear()
     results = await asyncio.gather(
         *(here.client.task(str(number)) for number in range(3)), return_exceptions=True
     )
 
-    assert {type(result) for result in results} == {UpstreamTimeoutError}
+    assert [type(result) for result in results] == [
+        UpstreamTimeoutError,
+        OverloadedError,
+        OverloadedError,
+    ]
 
 
 @pytest.mark.parametrize(
