@@ -197,7 +197,7 @@ def _listening(metrics: Metrics) -> Callable[[Event], None]:
 def _whose() -> Share:
     """Return whose turn a call of this context takes."""
     party = ASKING.get()
-    return Share() if party is None else Share(party.first, party=party)
+    return Share() if party is None else Share(party.first, party.weight, party)
 
 
 def _cache(

@@ -265,8 +265,10 @@ class Cache(Generic[V]):
                 return Landed(self._shelf.dated(None, told, FAILURE_BYTES, 0.0), stored=False)
             if error.nature == "outage":
                 kept = self._shelf.dated(None, told, FAILURE_BYTES, clocks.failure_ttl_s)
-            else:
-                kept = self._shelf.dated(None, told, FAILURE_BYTES, clocks.not_found_ttl_s, begun)
+                # For a caller who wants nothing kept too: it is no answer that others might see,
+                # and the origin would be asked once for each of them.
+                return self._shelf.land(key, kept, keep=self._flights.is_latest(key))
+            kept = self._shelf.dated(None, told, FAILURE_BYTES, clocks.not_found_ttl_s, begun)
             return self._shelf.land(key, kept, keep=self._flights.keeps(key))
         since = begun if loaded.whole else None
         kept = self._shelf.dated(loaded.value, None, loaded.size_bytes, loaded.ttl_s, since)

@@ -139,8 +139,12 @@ class Flights(Generic[K, V]):
         One that was abandoned, succeeded or forgotten may be older than what is kept by now,
         whatever it made of its cancellation.
         """
+        return self.is_latest(key) and self._joinable[key].keep
+
+    def is_latest(self, key: K) -> bool:
+        """Say whether the flight that asks this is still the one of `key`, to be kept or not."""
         flight = self._joinable.get(key)
-        return flight is not None and flight.keep and flight.task is asyncio.current_task()
+        return flight is not None and flight.task is asyncio.current_task()
 
     def began_at(self, key: K) -> float | None:
         """Return when the flight of `key` began, or None if there is none to join."""

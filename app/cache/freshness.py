@@ -13,7 +13,7 @@ class Freshness:
     """What one caller asks of an answer's age, after RFC 9111 section 5.2.1; in seconds.
 
     None means that the cache's own clocks hold. `no_cache` asks for an answer of now, and
-    `only_if_cached` for no call at all; `no_store` keeps nothing on this caller's behalf.
+    `only_if_cached` for no call at all; `no_store` keeps no answer on this caller's behalf.
     `max_stale_s` and `stale_if_error_s` count from the end of freshness. `wait_s` bounds how long
     the caller waits, not the load. To who wants it `whole` an answer with a gap is a failure.
     """

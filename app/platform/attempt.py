@@ -36,11 +36,12 @@ class Attempts(httpx.AsyncBaseTransport):
     Bodies are read here, not in the client, so that a connection is free again before anything
     waits, and so that `Retrying` outside can tell "no answer" (an httpx error) from "half an
     answer" (ours, never retried). What they say is read here too, where nonsense still is a failure
-    of the platform for all who count them.
+    of the platform for all who count them. A refusal says what it has to say by its status and its
+    headers: where its body can't be read, it goes on without one.
 
     Raises:
-        UpstreamInvalidResponseError: the body ended early, could not be decompressed, is longer
-            than `body_max_bytes`, or is nothing that the request's `read` understands.
+        UpstreamInvalidResponseError: a success whose body ended early, could not be decompressed,
+            is longer than `body_max_bytes`, or is nothing that the request's `read` understands.
         httpx.TransportError: no answer came.
     """
 
@@ -85,13 +86,11 @@ class Attempts(httpx.AsyncBaseTransport):
 
     async def _read(self, response: httpx.Response) -> httpx.Response:
         try:
-            body = await read_body(response, bytes_max=self._body_max_bytes)
-        except BodyError as error:
-            raise UpstreamInvalidResponseError(str(error), account=self._account) from error
-        except (httpx.NetworkError, httpx.ProtocolError) as error:
-            raise UpstreamInvalidResponseError(
-                "The platform's answer was cut short.", account=self._account
-            ) from error
+            body = await self._body(response)
+        except (UpstreamInvalidResponseError, *SILENT):
+            if response.is_success:
+                raise
+            body = b""
         finally:
             await response.aclose()
         headers = response.headers.copy()
@@ -103,6 +102,16 @@ class Attempts(httpx.AsyncBaseTransport):
             content=body,
             extensions=response.extensions,
         )
+
+    async def _body(self, response: httpx.Response) -> bytes:
+        try:
+            return await read_body(response, bytes_max=self._body_max_bytes)
+        except BodyError as error:
+            raise UpstreamInvalidResponseError(str(error), account=self._account) from error
+        except (httpx.NetworkError, httpx.ProtocolError) as error:
+            raise UpstreamInvalidResponseError(
+                "The platform's answer was cut short.", account=self._account
+            ) from error
 
     def _tell(self, request: httpx.Request, outcome: Outcome, begun: float) -> None:
         endpoint = request.extensions["endpoint"]

@@ -7,6 +7,10 @@ import httpx
 _GZIP = frozenset({"gzip", "x-gzip"})
 _GZIP_WBITS = zlib.MAX_WBITS | 16
 _PLAIN = frozenset({"", "identity"})
+# Pages of a thousand tasks shrink to a twentieth. What shrinks a hundredfold says nothing, and
+# may cost in the reading what it saved on the way; small answers may.
+_RATIO_MAX = 100
+_RATIO_FROM = 1_048_576
 
 
 class BodyError(Exception):
@@ -17,11 +21,11 @@ async def read_body(response: httpx.Response, *, bytes_max: int) -> bytes:
     """Return the whole body, decompressed; the bound holds on the wire and after decompression.
 
     httpx would inflate a chunk whole before anyone could look at its size: 64 KiB of gzip hold
-    64 MiB, and codings may be stacked. Here no more than the bound is ever inflated, and only
-    what was asked for (gzip, once) is.
+    64 MiB, and codings may be stacked. Here no more than the bound is ever inflated, nor beyond a
+    mebibyte more than a hundred times what came, and only what was asked for (gzip, once) is.
 
     Raises:
-        BodyError: over the bound, in another coding, damaged, or ended early.
+        BodyError: over a bound, in another coding, damaged, or ended early.
         httpx.TransportError: the connection failed.
     """
     coding = response.headers.get("Content-Encoding", "").strip().lower()
@@ -32,9 +36,10 @@ async def read_body(response: httpx.Response, *, bytes_max: int) -> bytes:
     received = size = 0
     async for chunk in _wire(response):
         received += len(chunk)
-        part = chunk if inflater is None else inflater.inflate(chunk, bytes_max - size + 1)
+        inflated_max = min(bytes_max, max(_RATIO_FROM, _RATIO_MAX * received))
+        part = chunk if inflater is None else inflater.inflate(chunk, inflated_max - size + 1)
         size += len(part)
-        if received > bytes_max or size > bytes_max:
+        if received > bytes_max or size > inflated_max:
             raise BodyError("The platform's answer is larger than this service reads.")
         parts.append(part)
     if inflater is not None and received and not inflater.whole:

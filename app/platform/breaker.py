@@ -11,6 +11,7 @@ from typing_extensions import override
 from app.errors import UpstreamInvalidResponseError, UpstreamUnavailableError
 from app.platform.attempt import DEADLINE_SLACK_S, outcome_of
 from app.platform.events import BreakerMoved, BreakerState, Endpoint, Listen, Outcome, Part, part_of
+from app.platform.failures import is_of_a_front
 
 # Contract section 7.
 FAILURES_IN_A_ROW: Final = 5
@@ -50,13 +51,19 @@ class Circuit:
 
     def admit(self) -> int | None:
         """Let a call through and return the era to report it in; None when it may not be made."""
-        if self._open_until is None:
-            return self._era
-        if self._probing or self._monotonic() < self._open_until:
+        if self.is_shut:
             return None
-        self._probing = True
-        self._moved("half_open")
+        if self._open_until is not None:
+            self._probing = True
+            self._moved("half_open")
         return self._era
+
+    @property
+    def is_shut(self) -> bool:
+        """Whether no call may be made now; asking is no attempt."""
+        if self._open_until is None:
+            return False
+        return self._probing or self._monotonic() < self._open_until
 
     def retry_after_s(self) -> float:
         """Return the seconds after which another try makes sense."""
@@ -109,11 +116,12 @@ class Breaker(httpx.AsyncBaseTransport):
     The token endpoint and the Task Manager are services of their own and have a circuit each:
     a token endpoint that is down must not stop calls whose token still serves.
 
-    Failures are no answer, a time-out, a 5xx, a redirect, an answer that can't be read, and a
-    refusal of the account: a 401 to a token that has just been replaced, a 403 to a list. An
-    attempt that the deadline cut off is a time-out. Neither good nor bad is one whose caller left,
-    one whose token was too old, and a 403 to a single object: it may be another tenant's (P§12.1),
-    and would else close the circuit of an account that may read nothing.
+    Failures are no answer, a time-out, a 5xx, a redirect, an answer that can't be read, a 404 that
+    speaks of no object (to a list, or of a front), and a refusal of the account: a 401 to a token
+    that has just been replaced, a 403 to a list. An attempt that the deadline cut off is a
+    time-out. Neither good nor bad is one whose caller left, one whose token was too old, and a 403
+    to a single object: it may be another tenant's (P§12.1), and would else close the circuit of an
+    account that may read nothing.
 
     Raises:
         UpstreamUnavailableError: the circuit is open; at once, and `Retrying` passes it on.
@@ -126,29 +134,34 @@ class Breaker(httpx.AsyncBaseTransport):
         account: str,
         monotonic: Callable[[], float],
         listen: Listen,
+        shut: Callable[[], None] = lambda: None,
     ) -> None:
+        """`shut` is told when a circuit begins to refuse calls, or lets none through but one."""
         self._inner = inner
         self._account = account
         self._monotonic = monotonic
 
         def circuit(part: Part) -> Circuit:
-            return Circuit(
-                monotonic=monotonic,
-                moved=lambda state: listen(BreakerMoved(account, part, state)),
-            )
+            def moved(state: BreakerState) -> None:
+                listen(BreakerMoved(account, part, state))
+                if state != "closed":
+                    shut()
+
+            return Circuit(monotonic=monotonic, moved=moved)
 
         self._circuits: dict[Part, Circuit] = {"token": circuit("token"), "api": circuit("api")}
+
+    def refusal(self, part: Part) -> UpstreamUnavailableError | None:
+        """Return what a call would be told now that may not be made; asking is no attempt."""
+        circuit = self._circuits[part]
+        return self._refusal(circuit) if circuit.is_shut else None
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         circuit = self._circuits[part_of(request.extensions["endpoint"])]
         era = circuit.admit()
         if era is None:
-            raise UpstreamUnavailableError(
-                "The platform keeps failing and is left alone for a while.",
-                retry_after_s=circuit.retry_after_s(),
-                account=self._account,
-            )
+            raise self._refusal(circuit)
         failed: bool | None = None
         try:
             response = await self._inner.handle_async_request(request)
@@ -164,6 +177,13 @@ class Breaker(httpx.AsyncBaseTransport):
             circuit.report(era, failed=failed)
         return response
 
+    def _refusal(self, circuit: Circuit) -> UpstreamUnavailableError:
+        return UpstreamUnavailableError(
+            "The platform keeps failing and is left alone for a while.",
+            retry_after_s=circuit.retry_after_s(),
+            account=self._account,
+        )
+
     @override
     async def aclose(self) -> None:
         await self._inner.aclose()
@@ -171,9 +191,14 @@ class Breaker(httpx.AsyncBaseTransport):
 
 def _failed(request: httpx.Request, response: httpx.Response) -> bool | None:
     endpoint: Endpoint = request.extensions["endpoint"]
-    # Who logs in backs off by itself from a refusal.
-    if endpoint != "token" and response.status_code == httpx.codes.UNAUTHORIZED:
-        return True if request.extensions.get("just_replaced") else None
-    if endpoint != "token" and response.status_code == httpx.codes.FORBIDDEN:
-        return True if endpoint in _LISTS else None
-    return outcome_of(response) in _FAILURES
+    if endpoint == "token":  # who logs in backs off by itself from a refusal
+        return outcome_of(response) in _FAILURES
+    match response.status_code:
+        case httpx.codes.UNAUTHORIZED:
+            return True if request.extensions.get("just_replaced") else None
+        case httpx.codes.FORBIDDEN:
+            return True if endpoint in _LISTS else None
+        case httpx.codes.NOT_FOUND:
+            return endpoint in _LISTS or is_of_a_front(response)
+        case _:
+            return outcome_of(response) in _FAILURES

@@ -13,11 +13,11 @@ from app.domain.activity import Activity
 from app.domain.reading import Item, Page, Reading
 from app.errors import UpstreamInvalidResponseError
 from app.platform.events import Endpoint, ItemsRead, Listen
-from app.platform.failures import facts_of, refusal
+from app.platform.failures import facts_of, is_of_a_front, refusal
 from app.platform.fair import Share
 from app.platform.kinds import ACTIVITIES, TASKS, Kind
 from app.platform.stack import Bounds, Stack
-from app.platform.wire import read_items, read_refusal
+from app.platform.wire import read_items
 
 _ItemT = TypeVar("_ItemT", bound=Item)
 _T = TypeVar("_T")
@@ -241,17 +241,13 @@ class PlatformClient:
         raise error
 
     def _not_found(self, kind: Kind[Item], response: httpx.Response) -> Exception:
-        # The platform names the domain and the code of an error, bare or wrapped (P§12.2). All else
-        # is some front that doesn't know the path: a wrong address must not look like a task that
-        # is gone.
-        told = read_refusal(response.content, response.status_code)
-        if told.domain and told.code:
-            return kind.not_found()
-        return UpstreamInvalidResponseError(
-            "Not the platform but something before it answered.",
-            account=self._account,
-            upstream=facts_of(response),
-        )
+        if is_of_a_front(response):
+            return UpstreamInvalidResponseError(
+                "Not the platform but something before it answered.",
+                account=self._account,
+                upstream=facts_of(response),
+            )
+        return kind.not_found()
 
     def _tell(self, readings: Sequence[Reading[Item]]) -> None:
         self._listen(

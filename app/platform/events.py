@@ -9,7 +9,7 @@ Outcome: TypeAlias = Literal["2xx", "3xx", "4xx", "429", "5xx", "timeout", "unre
 # The token endpoint and the Task Manager are two services that fail apart.
 Part: TypeAlias = Literal["token", "api"]
 BreakerState: TypeAlias = Literal["closed", "open", "half_open"]
-Refusal: TypeAlias = Literal["closed", "overloaded"]
+Refusal: TypeAlias = Literal["closed", "failing", "overloaded"]
 
 
 def part_of(endpoint: Endpoint) -> Part:

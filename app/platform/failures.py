@@ -193,6 +193,16 @@ def facts_of(response: httpx.Response) -> UpstreamFacts:
     )
 
 
+def is_of_a_front(response: httpx.Response) -> bool:
+    """Say whether a 404 is none of the platform's own.
+
+    The platform names the domain and the code of an error, bare or wrapped (P§12.2). All else is
+    some front that doesn't know the path: a wrong address must not look like a task that is gone.
+    """
+    told = read_refusal(response.content, response.status_code)
+    return not (told.domain and told.code)
+
+
 def _word(text: str | None) -> str | None:
     return text if text is not None and _WORD.fullmatch(text) else None
 

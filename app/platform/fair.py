@@ -11,8 +11,8 @@ T = TypeVar("T")
 class Party(Protocol):
     """Those whom one call serves, where they are several."""
 
-    def watch(self, joined: Callable[[str], None]) -> Callable[[], None]:
-        """Tell `joined` of consumers beside the first, until what is returned is called."""
+    def watch(self, joined: Callable[[str, float], None]) -> Callable[[], None]:
+        """Tell `joined` of others and their weights, until what is returned is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,14 @@ class _Line(Generic[T]):
 
 @dataclass(slots=True, eq=False)
 class Place(Generic[T]):
-    """Where an item waits: in the lines of all whom it serves, in none once it left."""
+    """Where an item waits: in the lines of all whom it serves, in none once it left.
+
+    It is `early` when its consumer had less than his part of the turns, and nothing else waits for
+    him.
+    """
 
     item: T
+    early: bool = False
     lines: list[_Line[T]] = field(default_factory=list)
 
 
@@ -66,7 +71,7 @@ class FairQueue(Generic[T]):
 
     def put(self, share: Share, item: T) -> Place[T]:
         """Add `item` to the end of its consumer's line, and return its place."""
-        place = Place(item)
+        place = Place(item, early=self.is_early(share))
         self._size += 1
         self._stand(place, self._line(share))
         return place
@@ -76,13 +81,31 @@ class FairQueue(Generic[T]):
         if place.lines:
             self._stand(place, self._line(share))
 
+    def is_early(self, share: Share) -> bool:
+        """Say whether its consumer may go before those who wait, for having had few turns."""
+        line = self._line(share)
+        return not line.places and line.next_at <= self._now
+
+    def went(self, share: Share) -> None:
+        """Count a turn that was taken before those who wait."""
+        line = self._line(share)
+        line.next_at = max(line.next_at, self._now) + 1 / line.weight
+
+    def first(self) -> Place[T]:
+        """Return where the item waits whose turn it is.
+
+        Raises:
+            ValueError: the queue is empty.
+        """
+        return self._first_line().places[0]
+
     def pop(self) -> T:
         """Take out the item whose turn it is.
 
         Raises:
             ValueError: the queue is empty.
         """
-        line = min((line for line in self._waiting()), key=lambda line: line.next_at)
+        line = self._first_line()
         self._now = line.next_at
         line.next_at += 1 / line.weight
         place = line.places[0]
@@ -120,6 +143,9 @@ class FairQueue(Generic[T]):
         line = self._lines.setdefault(share.consumer, _Line(share.weight))
         line.weight = share.weight
         return line
+
+    def _first_line(self) -> _Line[T]:
+        return min(self._waiting(), key=lambda line: line.next_at)
 
     def _waiting(self) -> list[_Line[T]]:
         return [line for line in self._lines.values() if line.places]

@@ -19,8 +19,12 @@ class Gate:
 
     While the platform asked for quiet the gate is closed, and everyone is told so at once, those
     in the queue too: what is kept may then be served, and a wait of unknown worth is the caller's
-    to choose. With the queue full the newest of the longest line has to leave. A call that others
-    come to wait for too takes its turn in the best of their lines.
+    to choose. The same holds while `barred` says why a call would be in vain.
+
+    The queue is as long as can be served in `queue_s` seconds. When it is full the newest of the
+    longest line has to leave. A call that others come to wait for too takes its turn in the best
+    of their lines. Part of the pace is kept for consumers who had few turns: they need not wait
+    behind those who flood.
 
     All runs on one event loop, so what stands between two awaits is atomic.
     """
@@ -30,14 +34,16 @@ class Gate:
         pace: Pace,
         *,
         account: str,
-        queue_max: int,
+        queue_s: float,
+        barred: Callable[[], UpstreamError | None],
         monotonic: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
         listen: Listen,
     ) -> None:
         self._pace = pace
         self._account = account
-        self._queue_max = queue_max
+        self._queue_s = queue_s
+        self._barred = barred
         self._monotonic = monotonic
         self._sleep = sleep
         self._listen = listen
@@ -47,16 +53,17 @@ class Gate:
         self._closed_by: type[UpstreamError] = UpstreamThrottledError
 
     @asynccontextmanager
-    async def turn(self, share: Share) -> AsyncGenerator[None]:
+    async def turn(self, share: Share, *, wait_s: float | None = None) -> AsyncGenerator[None]:
         """Hold a place from its turn on to the end of the block.
 
         Raises:
-            OverloadedError: too many wait already.
+            OverloadedError: too many wait already, or the turn did not come within `wait_s`.
             UpstreamThrottledError: the platform asked for quiet (429).
             UpstreamUnavailableError: the same, with a 503.
+            UpstreamError: `barred` says so.
         """
         begun = self._monotonic()
-        await self._enter(share)
+        await self._enter(share, wait_s)
         try:
             self._listen(TurnTaken(self._account, self._monotonic() - begun))
             yield
@@ -81,10 +88,15 @@ class Gate:
         while self._waiting:
             self._refuse(self._waiting.pop(), self._closed(), "closed")
 
+    def clear(self) -> None:
+        """Turn all away who wait, if they are barred by now."""
+        while self._waiting and (error := self._barred()):
+            self._refuse(self._waiting.pop(), error, "failing")
+
     @property
     def full(self) -> bool:
         """Whether whoever comes now finds no place in the queue unless another loses his."""
-        return len(self._waiting) >= self._queue_max
+        return len(self._waiting) >= max(1, int(self._pace.rate * self._queue_s))
 
     def charge(self) -> None:
         """Count a retry: the calls after it wait for it."""
@@ -101,16 +113,37 @@ class Gate:
             await asyncio.wait({self._waker})
             self._waker = None
 
-    async def _enter(self, share: Share) -> None:
+    async def _enter(self, share: Share, wait_s: float | None) -> None:
         self.check()
-        if not self._waiting and self._has_room() and not self._pace.wait_s():
+        if error := self._barred():
+            self._listen(TurnRefused(self._account, "failing"))
+            raise error
+        if self._goes_at_once(share):
             self._go()
             return
         place = self._join(share)
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._wait(place, share)
+        except TimeoutError:
+            self._listen(TurnRefused(self._account, "overloaded"))
+            raise self._overloaded() from None
+
+    def _goes_at_once(self, share: Share) -> bool:
+        if not self._has_room() or self._pace.wait_s():
+            return False
+        if not self._waiting:
+            return True
+        is_early = self._waiting.is_early(share)
+        if is_early:
+            self._waiting.went(share)
+        return is_early
+
+    async def _wait(self, place: "Place[asyncio.Future[None]]", share: Share) -> None:
         turn = place.item
 
-        def joined(consumer: str) -> None:
-            self._waiting.join(place, Share(consumer))
+        def joined(consumer: str, weight: float) -> None:
+            self._waiting.join(place, Share(consumer, weight))
 
         forget = share.party.watch(joined) if share.party is not None else None
         try:
@@ -148,8 +181,9 @@ class Gate:
         self._pump()
 
     def _pump(self) -> None:
+        self.clear()
         while self._waiting and self._has_room():
-            if wait_s := self._pace.wait_s():
+            if wait_s := self._pace.wait_s(reserve=not self._waiting.first().early):
                 self._wake_after(wait_s)
                 return
             turn = self._waiting.pop()

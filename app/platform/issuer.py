@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import httpx
 
+from app.platform.pool import no_cookies
+
 _BYTES_MAX = 1_048_576
 _TIMEOUT_S = 5.0
 
@@ -22,7 +24,11 @@ class IssuerDocuments:
     ) -> None:
         self._failed = failed
         self._http = httpx.AsyncClient(
-            transport=transport, timeout=_TIMEOUT_S, trust_env=False, follow_redirects=False
+            transport=transport,
+            timeout=_TIMEOUT_S,
+            trust_env=False,
+            follow_redirects=False,
+            cookies=no_cookies(),
         )
 
     async def fetch(self, url: str) -> bytes:

@@ -1,5 +1,6 @@
-"""The connections of one account."""
+"""The connections of one account, and what no connection of ours takes."""
 
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Final
 
@@ -33,3 +34,8 @@ def open_pool(
             max_connections=size, max_keepalive_connections=size, keepalive_expiry=_IDLE_S
         ),
     )
+
+
+def no_cookies() -> CookieJar:
+    """Return a jar that takes nothing: httpx's own keeps all that is set, and sends it back."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=()))

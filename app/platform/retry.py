@@ -19,9 +19,11 @@ class Retrying(httpx.AsyncBaseTransport):
     """Asks again when nothing answered or one of `RETRIED_STATUS` did, at most twice.
 
     The wait is drawn evenly from 0 to 1 s, then 0 to 2 s, so that many callers don't return
-    together. Three things bound a retry beside their number: the request's extension `deadline` (on
-    the clock `monotonic`): a wait that would pass it is not begun; the account's `budget`; and the
-    gate, to which each retry is charged. Where one says no, the failure at hand is the answer.
+    together. Four things bound a retry beside their number: the request's extensions `deadline` and
+    `usable_until`, the end of its token (on the clock `monotonic`): a wait that would pass them is
+    not begun; the account's `budget`; and the gate, to which each retry is charged. Where one says
+    no, the failure at hand is the answer. A request that is made `again`, with another token, is
+    charged like a retry and earns none.
 
     Never retried: a platform that is silent, for the caller has waited long enough; any 4xx, 429
     included; an answer that says itself when to come back, for then the gate is closed; an error of
@@ -51,7 +53,10 @@ class Retrying(httpx.AsyncBaseTransport):
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self._budget.earn()
+        if request.extensions.get("again"):
+            self._charge()
+        else:
+            self._budget.earn()
         for attempt, wait_max_s in enumerate(WAITS_MAX_S, 1):
             wait_s = wait_max_s * self._rand()
             try:
@@ -73,7 +78,8 @@ class Retrying(httpx.AsyncBaseTransport):
 
     def _may_retry(self, request: httpx.Request, wait_s: float) -> bool:
         deadline: float = request.extensions["deadline"]
-        if self._monotonic() + wait_s >= deadline:
+        usable_until: float = request.extensions.get("usable_until", deadline)
+        if self._monotonic() + wait_s >= min(deadline, usable_until):
             return False
         if self._budget.spend():
             return True

@@ -2,7 +2,7 @@
 
 ::
 
-    Gate              whose turn it is, how many, how fast; closed on a 429
+    Gate              whose turn it is, how many, how fast; closed on a 429, barred by what follows
       TokenAuth         a token on every request; once anew on a 401
         Retrying          at most two attempts more, within a budget
           Obedience         closes the gate, and makes no attempt while it is closed
@@ -20,6 +20,7 @@ from typing import Final
 
 import httpx
 
+from app.errors import UpstreamError
 from app.platform.attempt import Attempts, extensions
 from app.platform.breaker import Breaker
 from app.platform.budget import RetryBudget
@@ -30,7 +31,7 @@ from app.platform.gate import Gate
 from app.platform.login import TokenEndpoint
 from app.platform.obedience import Obedience
 from app.platform.pace import Pace
-from app.platform.pool import open_pool
+from app.platform.pool import no_cookies, open_pool
 from app.platform.retry import Retrying
 from app.platform.token import TokenAuth, Tokens
 
@@ -40,6 +41,9 @@ WRITE_S: Final = 5.0
 # A queue as long as can be served in this part of the deadline: whoever joined a longer one would
 # have no time left for the call itself.
 QUEUED_PART: Final = 0.5
+# Who has not had a turn after this part of what is left is told that others were in the way, not
+# that the platform is slow: a call begun in the last fiftieth would have no answer in time.
+TURN_PART: Final = 0.98
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +95,8 @@ class Stack:
         self._gate = Gate(
             Pace(rate=bounds.rate, concurrency=bounds.concurrency, monotonic=monotonic, rand=rand),
             account=account,
-            queue_max=max(1, int(bounds.rate * bounds.deadline_s * QUEUED_PART)),
+            queue_s=bounds.deadline_s * QUEUED_PART,
+            barred=self._barred,
             monotonic=monotonic,
             sleep=sleep,
             listen=listen,
@@ -106,9 +111,15 @@ class Stack:
             monotonic=monotonic,
             listen=listen,
         )
-        breaker = Breaker(attempts, account=account, monotonic=monotonic, listen=listen)
+        self._breaker = Breaker(
+            attempts,
+            account=account,
+            monotonic=monotonic,
+            listen=listen,
+            shut=self._gate.clear,
+        )
         retrying = Retrying(
-            Obedience(breaker, gate=self._gate, clock=clock),
+            Obedience(self._breaker, gate=self._gate, clock=clock),
             account=account,
             budget=RetryBudget(monotonic=monotonic),
             charge=self._gate.charge,
@@ -125,6 +136,7 @@ class Stack:
             ),
             trust_env=False,
             follow_redirects=False,
+            cookies=no_cookies(),
             headers={
                 "Accept": "application/json",
                 "Accept-Encoding": "gzip",
@@ -173,8 +185,8 @@ class Stack:
         """
         left_s = deadline - self._monotonic()
         async with (
-            answering(self._account, deadline_s=left_s),
-            self._gate.turn(self._whose()),
+            self._gate.turn(self._whose(), wait_s=TURN_PART * left_s),
+            answering(self._account, deadline_s=deadline - self._monotonic()),
         ):
             return await self._http.get(
                 path,
@@ -182,6 +194,10 @@ class Stack:
                 auth=self._auth,
                 extensions=extensions(endpoint, deadline=deadline, read=read),
             )
+
+    def _barred(self) -> UpstreamError | None:
+        """Say why a call would be refused before it is made, so that none waits for that."""
+        return self._breaker.refusal("api") or self._tokens.refusal()
 
     async def login(self) -> None:
         """Have a usable token, or say why not; asks for one unless there is one."""

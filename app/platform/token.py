@@ -16,8 +16,8 @@ from app.platform.grant import Grant
 # A token is renewed behind from a point drawn between these parts of its life, so that
 # replicas started together don't renew together.
 RENEW_FROM, RENEW_TO = 0.80, 0.88
-# It is not sent in its last two minutes, because a call begun with it may be retried for as
-# long as the deadline (90 s by default); of a short life that is the last tenth.
+# It is not sent in its last two minutes, nor with a retry that would fall into them: what the
+# platform's clock says may differ, and a call takes its time. Of a short life it is the last tenth.
 MARGIN_S, MARGIN_PART = 120.0, 0.10
 # A platform that refuses even a fresh token would cost one for every call: a token that replaced a
 # refused one is not replaced for the same reason within this time.
@@ -112,11 +112,20 @@ class Tokens:
             if now >= max(held.renew_at, self._ask_not_before):
                 _ = self._renewing()  # behind: nobody awaits it
             return held
-        if self._renewal is None and self._failure is not None and self._backs_off(self._failure):
-            raise self._told(self._failure)
+        if refusal := self.refusal():
+            raise refusal
         token = await asyncio.shield(self._renewing())
         self._used = True
         return token
+
+    def refusal(self) -> UpstreamError | None:
+        """Return what `current` would raise at once; asking starts nothing."""
+        held = self._held
+        if held is not None and self._monotonic() < held.unusable_at:
+            return None
+        if self._renewal is None and self._failure is not None and self._backs_off(self._failure):
+            return self._told(self._failure)
+        return None
 
     async def instead_of(self, refused: Token) -> Token:
         """Return a token younger than one that the platform refused, or that one for lack of any.
@@ -220,8 +229,9 @@ def _retrieve(renewal: "asyncio.Task[Token]") -> None:
 class TokenAuth(httpx.Auth):
     """Puts the token on a request; on a 401 takes a new one and asks once more, then gives up.
 
-    The request's extension `just_replaced` tells the breaker whether a 401 is a mere matter of the
-    token's age.
+    The request's extensions tell the transports below: `just_replaced` whether a 401 is a mere
+    matter of the token's age, `usable_until` how long the token may be sent, `again` that the call
+    was made before.
     """
 
     def __init__(self, tokens: Tokens) -> None:
@@ -232,12 +242,17 @@ class TokenAuth(httpx.Auth):
         self, request: httpx.Request
     ) -> AsyncGenerator[httpx.Request, httpx.Response]:
         token = await self._tokens.current()
-        request.headers["Authorization"] = f"Bearer {token.bearer}"
+        _put(token, request)
         request.extensions["just_replaced"] = self._tokens.just_replaced
         response = yield request
         if response.status_code == httpx.codes.UNAUTHORIZED:
             younger = await self._tokens.instead_of(token)
             if younger is not token:
-                request.headers["Authorization"] = f"Bearer {younger.bearer}"
-                request.extensions["just_replaced"] = True
+                _put(younger, request)
+                request.extensions["just_replaced"] = request.extensions["again"] = True
                 yield request
+
+
+def _put(token: Token, request: httpx.Request) -> None:
+    request.headers["Authorization"] = f"Bearer {token.bearer}"
+    request.extensions["usable_until"] = token.unusable_at

@@ -7,10 +7,11 @@ here, the rest is never looked at.
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Final, TypeVar
+from functools import cache
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
-from msgspec import Meta, Raw, field
+from msgspec import UNSET, Meta, Raw, UnsetType, field
 
 from app.errors import UpstreamInvalidResponseError
 from app.platform.salvage import UNREADABLE, salvage
@@ -26,6 +27,9 @@ _PAIRED = rb"u[dD][89abAB]..\\u[dD][c-fC-F].."
 _LONE = rb"u[dD][89a-fA-F].."
 _ESCAPE = re.compile(rb"\\(?:" + _PAIRED + rb"|(" + _LONE + rb")|.)", re.DOTALL)
 _WORDS_MAX = 300
+# Every value that is read may cost eighty bytes and more. The largest contexts have thousands.
+_VALUES_MAX = 100_000
+_REFUSAL_MAX = 262_144
 
 
 class WireTenant(msgspec.Struct, gc=False):
@@ -220,7 +224,7 @@ class _Paging(msgspec.Struct):
 
 
 class _Envelope(msgspec.Struct):
-    items: list[Raw]
+    items: Any
     paging: _Paging | None = None
     cursors: _Cursors | None = None
     error: object = None
@@ -238,7 +242,6 @@ class Refusal(msgspec.Struct, frozen=True):
 # The most that a request may ask for (TASKGATE_UPSTREAM__PAGE_SIZE_MAX).
 ITEMS_MAX: Final = 10_000
 
-_read_envelope = msgspec.json.Decoder(_Envelope).decode
 _read_raw = msgspec.json.Decoder(Raw).decode
 _read_task = msgspec.json.Decoder(WireTask).decode
 _read_activity = msgspec.json.Decoder(WireActivity).decode
@@ -261,17 +264,32 @@ def read_items(
             does an `error` beside the items, which no healthy page has (P§9): what failed must not
             pass for "there is nothing". As everywhere `null` is absent (P§10).
     """
-    envelope = _read_body(body, _read_envelope, account)
+    envelope = _read_body(body, _envelope_reader(items_max + 1), account)
     if envelope.error is not None:
         raise UpstreamInvalidResponseError(
             "The platform sent an error beside its items.", account=account
         )
-    if len(envelope.items) > items_max:
+    items = [item for item in msgspec.structs.astuple(envelope.items) if item is not UNSET]
+    if len(items) > items_max:
         raise UpstreamInvalidResponseError(
             "The platform sent more items than were asked for.", account=account
         )
     cursors = (envelope.paging and envelope.paging.cursors) or envelope.cursors
-    return envelope.items, (cursors and cursors.after) or None
+    return items, (cursors and cursors.after) or None
+
+
+@cache
+def _envelope_reader(items_max: int) -> Callable[[bytes], _Envelope]:
+    """Return what reads an envelope, and of its items no more than these; it skips the others.
+
+    A list would be built whole before its length were looked at: 64 MiB hold twenty million empty
+    objects, and those 1.6 GB. An array whose places are declared has no more than these.
+    """
+    places = [(f"_{place}", Raw | UnsetType, UNSET) for place in range(items_max)]
+    items = msgspec.defstruct("_Items", places, array_like=True, gc=False)
+    envelope = msgspec.defstruct("_Envelope", [("items", items)], bases=(_Envelope,))
+    decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(envelope)
+    return decoder.decode
 
 
 def read_object(body: bytes, account: str) -> Raw:
@@ -286,8 +304,10 @@ def read_object(body: bytes, account: str) -> Raw:
 def read_task(item: Raw) -> tuple[WireTask | None, tuple[str, ...]]:
     """Read one item and say which of its values had an odd shape and were left out.
 
-    Returns None for an item that is not an object.
+    Returns None for an item that is not an object, or holds more values than any task.
     """
+    if _is_crowd(item):
+        return None, ()
     try:
         return _read_task(item), ()
     except UNREADABLE:
@@ -296,17 +316,27 @@ def read_task(item: Raw) -> tuple[WireTask | None, tuple[str, ...]]:
 
 def read_activity(item: Raw) -> tuple[WireActivity | None, tuple[str, ...]]:
     """Read one activity as `read_task` reads a task."""
+    if _is_crowd(item):
+        return None, ()
     try:
         return _read_activity(item), ()
     except UNREADABLE:
         return salvage(item, WireActivity)
 
 
+def _is_crowd(item: Raw) -> bool:
+    # A value and its comma are two bytes at least, so nearly no item is counted.
+    return len(memoryview(item)) > 2 * _VALUES_MAX and bytes(item).count(b",") > _VALUES_MAX
+
+
 def read_refusal(body: bytes, status: int) -> Refusal:
     """Read an error body in any of the shapes of P§12.2, or none: HTML says nothing but its status.
 
-    Code and domain are cut to a length that a label can have.
+    Code and domain are cut to a length that a label can have. More than `_REFUSAL_MAX` bytes are no
+    refusal of the platform's.
     """
+    if len(body) > _REFUSAL_MAX:
+        return Refusal(status)
     try:
         answer = _read_any(body)
     except UNREADABLE:

@@ -7,24 +7,28 @@ from typing import Final
 
 
 class Party:
-    """The consumers whom one flight serves, by name: who began it, and all who joined."""
+    """The consumers whom one flight serves, by name: who began it, and all who joined.
 
-    def __init__(self, first: str) -> None:
+    Each has a weight: how many turns he gets for one of a weight of 1.
+    """
+
+    def __init__(self, first: str, weight: float = 1.0) -> None:
         self.first = first
-        self._others: list[str] = []
-        self._watchers: list[Callable[[str], None]] = []
+        self.weight = weight
+        self._others: dict[str, float] = {}
+        self._watchers: list[Callable[[str, float], None]] = []
 
-    def join(self, name: str) -> None:
+    def join(self, name: str, weight: float = 1.0) -> None:
         """Serve `name` too."""
         if name != self.first and name not in self._others:
-            self._others.append(name)
+            self._others[name] = weight
             for tell in tuple(self._watchers):
-                tell(name)
+                tell(name, weight)
 
-    def watch(self, joined: Callable[[str], None]) -> Callable[[], None]:
+    def watch(self, joined: Callable[[str, float], None]) -> Callable[[], None]:
         """Tell `joined` of all who joined and will join, until what is returned is called."""
-        for name in self._others:
-            joined(name)
+        for name, weight in self._others.items():
+            joined(name, weight)
         self._watchers.append(joined)
         return partial(self._watchers.remove, joined)
 

@@ -73,6 +73,11 @@ class Consumer:
     rate: float | None
     admin: bool
 
+    @property
+    def weight(self) -> float:
+        """What its turns at an account weigh beside others': as much as it may ask."""
+        return self.rate or 1.0
+
 
 ANYBODY = Consumer(name="anybody", scope=EVERYTHING, rate=None, admin=False)
 
@@ -99,10 +104,10 @@ class Caller:
         if not self._paid:
             self._take(self.consumer)
             self._paid = True
-        ASKING.set(Party(self.consumer.name))
+        ASKING.set(Party(self.consumer.name, self.consumer.weight))
 
     def board(self) -> None:
         """Have the work of this context, which another began, done for this consumer too."""
         party = ASKING.get()
         if party is not None:
-            party.join(self.consumer.name)
+            party.join(self.consumer.name, self.consumer.weight)

@@ -8,6 +8,7 @@ import pytest
 from app.cache.answers import Found, Loaded
 from app.cache.cache import Cache
 from app.cache.flight import fresh_copy
+from app.cache.freshness import Freshness
 from app.errors import (
     AmbiguousIdError,
     CursorMalformedError,
@@ -122,3 +123,21 @@ async def test_copy_of_any_class() -> None:
     copy = fresh_copy(MethodNotAllowedError("Only GET.", allow="GET"))
 
     assert (copy.detail, copy.allow, str(copy)) == ("Only GET.", "GET", "Only GET.")
+
+
+async def test_nothing_to_be_stored(cache: Cache[str]) -> None:
+    """A failure is kept for callers who want no answer stored too: each would ask once else."""
+    origin: Origin[Loaded[str]] = Origin(UpstreamFailedError("It broke."))
+    for _ in range(50):
+        _raised(await cache.get("key", origin, Freshness(no_store=True)))
+
+    assert origin.calls == 1
+
+
+async def test_error_that_is_an_answer(cache: Cache[str]) -> None:
+    """An error that is an answer is not stored for them."""
+    origin: Origin[Loaded[str]] = Origin(TaskNotFoundError("No such task."))
+    for _ in range(3):
+        _raised(await cache.get("key", origin, Freshness(no_store=True)))
+
+    assert origin.calls == 3

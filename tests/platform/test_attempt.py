@@ -1,7 +1,10 @@
 """Rules of one attempt on the wire."""
 
+from collections.abc import AsyncIterator
+
 import httpx
 import pytest
+from typing_extensions import override
 
 from app.errors import UpstreamInvalidResponseError
 from app.platform.attempt import Attempts, extensions, outcome_of
@@ -77,6 +80,46 @@ async def test_no_answer(error: Exception, outcome: str) -> None:
         await attempt(error, told)
 
     assert told == [UpstreamCalled("eu2", "task", outcome, 2.0)]  # type: ignore[arg-type]
+
+
+class SilentStream(httpx.AsyncByteStream):
+    """A body that begins and never goes on."""
+
+    @override
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b"{"
+        raise httpx.ReadTimeout("")
+
+
+@pytest.mark.parametrize("status", [401, 429, 503])
+@pytest.mark.parametrize(
+    ("headers", "stream"),
+    [
+        pytest.param({}, CutStream(b"{"), id="connection lost"),
+        pytest.param({}, SilentStream(), id="silent"),
+        pytest.param({"Content-Encoding": "br"}, httpx.ByteStream(b"x"), id="another coding"),
+        pytest.param({}, httpx.ByteStream(b"x" * 65), id="too long"),
+    ],
+)
+async def test_half_a_refusal(
+    status: int, headers: dict[str, str], stream: httpx.AsyncByteStream
+) -> None:
+    """A refusal whose body can't be read is one without a body: status and headers go on."""
+    answer = httpx.Response(status, headers=headers | {"Retry-After": "60"}, stream=stream)
+    response = await attempt(answer, [])
+
+    assert (response.status_code, response.content) == (status, b"")
+    assert response.headers["Retry-After"] == "60"
+    assert answer.is_closed
+
+
+async def test_silence_within_an_answer() -> None:
+    """A success that falls silent is a time-out."""
+    told: list[Event] = []
+    with pytest.raises(httpx.ReadTimeout):
+        await attempt(httpx.Response(200, stream=SilentStream()), told)
+
+    assert told == [UpstreamCalled("eu2", "task", "timeout", 2.0)]
 
 
 @pytest.mark.parametrize(

@@ -101,3 +101,13 @@ async def test_bomb() -> None:
         await read_body(response, bytes_max=4096)
 
     assert stream.taken == 1
+
+
+async def test_inflation() -> None:
+    """What inflates more than a hundredfold is refused beyond a mebibyte, within the bound too."""
+    bomb = gzip.compress(bytes(8_000_000))
+    with pytest.raises(BodyError, match="larger"):
+        await read_body(answer(bomb, coding="gzip"), bytes_max=67_108_864)
+    small = gzip.compress(bytes(1_048_576))
+
+    assert len(await read_body(answer(small, coding="gzip"), bytes_max=67_108_864)) == 1_048_576

@@ -76,6 +76,7 @@ class Platform:
         httpx.Response(200, content=b"<html>"),
         302,
         403,
+        404,
         httpx.ConnectError(""),
         httpx.ReadTimeout(""),
         UpstreamInvalidResponseError("Cut."),
@@ -92,7 +93,7 @@ async def test_opens(failure: Step | int) -> None:
     assert platform.told == [BreakerMoved("eu2", "api", "open")]
 
 
-@pytest.mark.parametrize("answer", [200, 400, 401, 404, 429])
+@pytest.mark.parametrize("answer", [200, 400, 401, 429])
 async def test_stays_closed(answer: int) -> None:
     """A platform that answers is alive, whatever it says short of a failure."""
     platform = Platform()
@@ -100,6 +101,20 @@ async def test_stays_closed(answer: int) -> None:
         await platform.ask(answer)
 
     assert platform.asked == 40
+
+
+@pytest.mark.parametrize(
+    ("body", "asked"),
+    [(b'{"domain":"TaskManager","code":"NotFound"}', 40), (b"default backend - 404", 5)],
+    ids=["platform", "front"],
+)
+async def test_missing_object(body: bytes, asked: int) -> None:
+    """An object that is missing is an answer; a front that knows no path is a failure (P§12.2)."""
+    platform = Platform()
+    for _ in range(40):
+        await platform.ask(httpx.Response(404, content=body), endpoint="task")
+
+    assert platform.asked == asked
 
 
 async def test_forbidden_object() -> None:

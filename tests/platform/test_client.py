@@ -10,6 +10,7 @@ import pytest
 from app.domain.reading import Page
 from app.errors import (
     ActivityNotFoundError,
+    OverloadedError,
     ServiceError,
     TaskNotFoundError,
     UpstreamAuthFailedError,
@@ -28,6 +29,7 @@ from app.platform.events import (
     RetryScheduled,
     TokenRefreshed,
     TokenRefreshFailed,
+    TurnTaken,
     UpstreamCalled,
 )
 from app.platform.stack import Bounds
@@ -620,6 +622,36 @@ async def test_hundred_calls(revoked: bool) -> None:  # noqa: FBT001
     assert here.upstream.calls("/token") == 2
 
 
+async def test_calls_made_again() -> None:
+    """Calls that are made once more after a 401 are made at the account's expense."""
+    here = world(upstream=stocked(1), bounds=Bounds(concurrency=64, rate=20))
+    await here.client.login()
+    here.upstream.gate.clear()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(20):
+            group.create_task(walk(here.client))
+        await anyio.wait_all_tasks_blocked()
+        here.upstream.revoke_tokens()
+        here.upstream.gate.set()
+    await walk(here.client)
+
+    assert here.upstream.calls("/tasks") == 41
+    assert here.time.now == pytest.approx(21 / 20)
+
+
+async def test_token_ends_before_the_retry() -> None:
+    """No call is made with a token that is about to expire, nor a retry."""
+    here = world(upstream=FakeUpstream(tasks=[a_task(1)], token_lifetime_s=20))
+    await here.client.login()
+    here.time.now = 17.8
+    here.upstream.token_gate.clear()
+    here.upstream.fail_next(503, path="/tasks")
+    with pytest.raises(UpstreamFailedError):
+        await walk(here.client)
+
+    assert here.upstream.calls("/tasks") == 1
+
+
 async def test_failing_platform() -> None:
     """A platform that fails with everything is left alone after five calls; few come later."""
     here = world()
@@ -633,15 +665,49 @@ async def test_failing_platform() -> None:
     assert here.heard(BreakerMoved)[0] == BreakerMoved("eu2", "api", "open")
 
 
+@pytest.mark.parametrize("path", ["/tasks", "/token"])
+async def test_left_alone_at_once(path: str) -> None:
+    """While the platform or its token endpoint is left alone, nobody queues to be told so."""
+    here = world(bounds=Bounds(rate=1))
+    here.upstream.fail_next(500, path=path, times=9999)
+    for _ in range(9):
+        with pytest.raises(UpstreamError):
+            await walk(here.client)
+    taken, now = here.heard(TurnTaken), here.time.now
+    for _ in range(50):
+        with pytest.raises(UpstreamUnavailableError) as caught:
+            await walk(here.client)
+
+    assert (here.heard(TurnTaken), here.time.now) == (taken, now)
+    assert caught.value.retry_after_s is not None
+
+
+async def test_queue_is_emptied() -> None:
+    """Those in the queue are told as the platform is given up, not one by one."""
+    here = world(bounds=Bounds(concurrency=5, rate=20))
+    await here.client.login()
+
+    here.upstream.fail_next(302, path="/tasks", times=9999)
+    results = await asyncio.gather(*(walk(here.client) for _ in range(60)), return_exceptions=True)
+
+    assert here.upstream.calls("/tasks") <= 10
+    assert here.time.now == 0
+    assert sum(isinstance(each, UpstreamUnavailableError) for each in results) >= 50
+
+
 async def test_queueing_counts() -> None:
-    """The deadline covers the wait for a turn."""
+    """The deadline covers the wait for a turn; who had none is told of the crowd."""
     here = world(bounds=Bounds(concurrency=1, rate=1000, deadline_s=0.02))
     here.upstream.gate.clear()
     results = await asyncio.gather(
         *(here.client.task(str(number)) for number in range(3)), return_exceptions=True
     )
 
-    assert {type(result) for result in results} == {UpstreamTimeoutError}
+    assert [type(result) for result in results] == [
+        UpstreamTimeoutError,
+        OverloadedError,
+        OverloadedError,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -749,3 +815,16 @@ async def test_large_page() -> None:
 
     assert len({reading.number for reading in pages[0].readings}) == SLICE * 2 + 1
     assert turns >= 2
+
+
+async def test_no_cookies() -> None:
+    """Cookies of the platform are not kept: they would be sent back, and add up."""
+    here = world(upstream=FakeUpstream(tasks=[a_task(1)]))
+    here.upstream.fail_next(
+        200, path="/tasks", body={"items": []}, headers={"Set-Cookie": "a=b; Path=/"}
+    )
+    for _ in range(2):
+        async for _ in here.client.task_pages([], limit=1):
+            pass
+
+    assert "Cookie" not in here.upstream.requests[-1].headers

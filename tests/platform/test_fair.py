@@ -55,6 +55,30 @@ def test_one_at_a_time() -> None:
     assert order == "ababab"
 
 
+def test_early() -> None:
+    """Who had less than his part of the turns is early, until he takes one before the others."""
+    queue = queue_of("aaaa")
+    early = [queue.is_early(Share(name)) for name in "ab"]
+    queue.went(Share("b"))
+    early.append(queue.is_early(Share("b")))
+    queue.pop()
+    queue.pop()
+    early.append(queue.is_early(Share("b")))
+
+    assert early == [False, True, False, True]
+
+
+def test_early_place() -> None:
+    """An item is early whose line was empty when it came."""
+    queue = queue_of("aa")
+    early = []
+    while queue:
+        early.append(queue.first().early)
+        queue.pop()
+
+    assert early == [True, False]
+
+
 def test_discard() -> None:
     """One who leaves is forgotten; leaving twice is fine."""
     queue = queue_of("b")

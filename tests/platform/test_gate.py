@@ -6,7 +6,12 @@ from collections.abc import Awaitable, Callable
 import anyio
 import pytest
 
-from app.errors import OverloadedError, UpstreamThrottledError, UpstreamUnavailableError
+from app.errors import (
+    OverloadedError,
+    UpstreamError,
+    UpstreamThrottledError,
+    UpstreamUnavailableError,
+)
 from app.platform.events import Event, GateClosed, TurnRefused, TurnTaken
 from app.platform.fair import Share
 from app.platform.gate import Gate
@@ -29,11 +34,13 @@ class Door:
     ) -> None:
         self.time = FakeTime()
         self.told: list[Event] = []
+        self.barred: UpstreamError | None = None
         monotonic = self.time.monotonic
         self.gate = Gate(
             Pace(rate=rate, concurrency=concurrency, monotonic=monotonic, rand=lambda: 0.0),
             account="eu2",
-            queue_max=queue_max,
+            queue_s=queue_max / rate,
+            barred=lambda: self.barred,
             monotonic=monotonic,
             sleep=sleep or self.time.sleep,
             listen=self.told.append,
@@ -41,9 +48,15 @@ class Door:
         self.order: list[str] = []
         self.most = self.inside = 0
 
-    async def call(self, share: Share = A, hold: asyncio.Event | None = None) -> None:
+    async def call(
+        self,
+        share: Share = A,
+        hold: asyncio.Event | None = None,
+        *,
+        wait_s: float | None = None,
+    ) -> None:
         """Take a turn, and keep it until `hold` is set."""
-        async with self.gate.turn(share):
+        async with self.gate.turn(share, wait_s=wait_s):
             self.order.append(share.consumer)
             self.inside += 1
             self.most = max(self.most, self.inside)
@@ -83,7 +96,7 @@ async def test_rate() -> None:
         for _ in range(30):
             group.create_task(door.call())
 
-    assert door.time.now == pytest.approx(2.0)
+    assert door.time.now == pytest.approx(2.2)  # two calls are left for others
     assert sum(event.waited_s == 0 for event in door.told if isinstance(event, TurnTaken)) == 10
 
 
@@ -117,6 +130,81 @@ async def test_full_of_another() -> None:
 
     assert await ended(tasks) == ["", "", "", "", "OverloadedError", ""]
     assert TurnRefused("eu2", "overloaded") in door.told
+
+
+async def test_queue_follows_the_pace() -> None:
+    """The queue is as long as can be served in its time: after a refusal it is short."""
+    door, hold = Door(rate=20, queue_max=40), asyncio.Event()
+    door.gate.close(5, UpstreamThrottledError)
+    door.time.now = 5.0
+    tasks = [asyncio.create_task(door.call(A, hold)) for _ in range(9)]
+    await anyio.wait_all_tasks_blocked()
+    hold.set()
+
+    assert sorted(await ended(tasks)) == 2 * [""] + 7 * ["OverloadedError"]
+
+
+async def test_turn_that_comes_too_late() -> None:
+    """Who waits for as long as he may is told of the crowd, and leaves the queue."""
+    door, hold = Door(), asyncio.Event()
+    tasks = await door.crowd(A, A, hold=hold)
+    with pytest.raises(OverloadedError):
+        await door.call(B, wait_s=0.001)
+    hold.set()
+
+    assert (await ended(tasks), door.order) == (["", ""], ["a", "a"])
+    assert TurnRefused("eu2", "overloaded") in door.told
+
+
+async def test_barred() -> None:
+    """While calls would be in vain all are told at once, whoever comes and whoever waits."""
+    door, hold = Door(), asyncio.Event()
+    tasks = await door.crowd(A, A, A, hold=hold)
+    door.barred = UpstreamUnavailableError("Down.", account="eu2")
+    with pytest.raises(UpstreamUnavailableError):
+        await door.call()
+    door.gate.clear()
+    await anyio.wait_all_tasks_blocked()
+    refused = [task.done() for task in tasks]
+    hold.set()
+
+    assert refused == [False, True, True]
+    assert await ended(tasks) == ["", "UpstreamUnavailableError", "UpstreamUnavailableError"]
+    assert door.told.count(TurnRefused("eu2", "failing")) == 3
+
+
+async def test_barred_as_a_turn_ends() -> None:
+    """No turn is spent on being told."""
+    door, hold = Door(), asyncio.Event()
+    tasks = await door.crowd(A, A, hold=hold)
+    door.barred = UpstreamUnavailableError("Down.", account="eu2")
+    hold.set()
+
+    assert await ended(tasks) == ["", "UpstreamUnavailableError"]
+    assert door.order == ["a"]
+
+
+async def test_reserve() -> None:
+    """Who had few turns need not wait behind one who floods, but no oftener than in turn."""
+    stopped = asyncio.Event()
+
+    async def until_stopped(_: float) -> None:
+        await stopped.wait()
+
+    door = Door(rate=20, concurrency=99, queue_max=100, sleep=until_stopped)
+    tasks = [asyncio.create_task(door.call(A)) for _ in range(30)]
+    await anyio.wait_all_tasks_blocked()
+    door.time.now = 0.1
+    await door.call(B)
+    late = asyncio.create_task(door.call(B))
+    await anyio.wait_all_tasks_blocked()
+    order, waits = door.order[20:], not late.done()
+    await door.gate.aclose()
+    for task in (*tasks, late):
+        task.cancel()
+    await ended([*tasks, late])
+
+    assert (order, waits) == (["b", "a"], True)
 
 
 async def test_leaving_the_queue() -> None:

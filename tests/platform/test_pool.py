@@ -10,7 +10,7 @@ import httpx
 import pytest
 import trustme
 
-from app.platform.pool import open_pool
+from app.platform.pool import no_cookies, open_pool
 
 AUTHORITY = trustme.CA()
 
@@ -89,3 +89,19 @@ async def test_no_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     async with server(None, []) as port:
         assert await ask(f"http://127.0.0.1:{port}/") == 200
+
+
+async def test_no_cookies() -> None:
+    """What a host wants to be kept and sent back is not."""
+    sent: list[str | None] = []
+
+    def host(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers.get("Cookie"))
+        return httpx.Response(200, headers={"Set-Cookie": "route=a; Path=/"})
+
+    network = httpx.MockTransport(host)
+    async with httpx.AsyncClient(transport=network, cookies=no_cookies()) as client:
+        for _ in range(2):
+            await client.get("https://platform/")
+
+    assert sent == [None, None]

@@ -50,8 +50,10 @@ class Trial:
     def __post_init__(self) -> None:
         self.budget = RetryBudget(monotonic=self.time.monotonic)
 
-    async def ask(self, deadline: float = 90.0, endpoint: Endpoint = "tasks") -> httpx.Response:
-        """Send the request."""
+    async def ask(
+        self, deadline: float = 90.0, endpoint: Endpoint = "tasks", **told: object
+    ) -> httpx.Response:
+        """Send the request, and tell more of it."""
         retrying = Retrying(
             self.script,
             account="eu2",
@@ -62,7 +64,7 @@ class Trial:
             rand=lambda: 0.5,
             listen=self.told.append,
         )
-        facts = extensions(endpoint, deadline=deadline)
+        facts = extensions(endpoint, deadline=deadline) | told
         request = httpx.Request("GET", "https://platform/", extensions=facts)
         response = await retrying.handle_async_request(request)
         await retrying.aclose()
@@ -197,3 +199,21 @@ async def test_close() -> None:
     await asked.ask()
 
     assert asked.script.closed
+
+
+async def test_token_ends() -> None:
+    """No retry is made with a token that may not be sent any more by then."""
+    here = trial(503, 503, 200)
+    response = await here.ask(usable_until=1.0)
+
+    assert (response.status_code, here.script.sent) == (503, 2)
+
+
+async def test_made_again() -> None:
+    """A call that is made again with another token is charged, and earns no retry."""
+    here = trial(*[200] * 9)
+    for _ in range(9):
+        await here.ask(again=True)
+    retries = [here.budget.spend() for _ in range(3)]
+
+    assert (len(here.charged), retries) == (9, [True, True, False])

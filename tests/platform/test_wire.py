@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from app.errors import UpstreamInvalidResponseError
-from app.platform.wire import read_items, read_object, read_refusal, read_task
+from app.platform.wire import read_activity, read_items, read_object, read_refusal, read_task
 
 SAMPLES = Path(__file__).parents[1] / "data" / "samples"
 
@@ -216,3 +218,32 @@ def test_garbage(body: bytes) -> None:
     assert read_refusal(body, 500).status == 500
     with contextlib.suppress(UpstreamInvalidResponseError):
         read_items(body, "eu2")
+
+
+def test_crowd_of_items() -> None:
+    """Items beyond those that were asked for cost nothing: they are skipped, not built."""
+    body = b'{"items":[%b{}]}' % (b"{}," * 300_000)
+    tracemalloc.start()
+    with pytest.raises(UpstreamInvalidResponseError, match="more items"):
+        read_items(body, "eu2", items_max=100)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 300_000
+
+
+@pytest.mark.parametrize("read", [read_task, read_activity])
+def test_crowd_in_an_item(read: Callable[[Raw], object]) -> None:
+    """An item of more values than any task has is not read; a large one of few is."""
+    crowd = Raw(b'{"result":{"warnings":[%b{}]}}' % (b"{}," * 200_000))
+    large = Raw(b'{"tags":["%b"]}' % (b"x" * 400_000))
+
+    assert read(crowd) == (None, ())
+    assert read(large) != (None, ())
+
+
+def test_crowd_in_a_refusal() -> None:
+    """A refusal of some size is read no further than its status."""
+    body = b'{"code":"busy","rest":[%b0]}' % (b"0," * 200_000)
+
+    assert read_refusal(body, 503).code is None
