@@ -163,8 +163,8 @@ def key_text(key: Any) -> str:
 
     Replicas whose answers look different have different names for them.
     """
-    # MessagePack says how long each part is, so no two keys run into the same bytes.
-    told = msgspec.msgpack.encode((_schema(), type(key).__name__, key))
+    # JSON, since MessagePack has no numbers for the nanoseconds of far years.
+    told = _encoder.encode((_schema(), type(key).__name__, key))
     return hashlib.blake2b(told, digest_size=8).hexdigest()
 
 

@@ -1,19 +1,17 @@
 """Questions → answers: the accounts are asked, and what they gave is merged, dressed, encoded."""
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, TypeAlias
 
 from app.cache.answers import Loaded
 from app.domain.filters import Keep, sight, unknown_tenants
-from app.domain.ids import Ref
 from app.domain.plan import Plan, make_plan
 from app.domain.projection import projection
 from app.domain.query import Shape, TaskQuery
 from app.domain.reading import Reading
 from app.domain.strangers import blamed
-from app.errors import UpstreamFailedError, UpstreamInvalidResponseError
+from app.errors import UpstreamFailedError
 from app.service.activities import Attached, attach
 from app.service.batch import Batch
 from app.service.encode import Answer, encode
@@ -101,7 +99,7 @@ class Loader:
         sees = self._sight(question.within)
 
         async def read(platform: Platform, _: str) -> Reading[Any]:
-            reading = await self._find(platform, ref)
+            reading = await noun.find(platform, ref)
             if sees is not None and not sees(reading):
                 raise noun.missing(text)
             return reading
@@ -190,16 +188,6 @@ class Loader:
             return False
         return not self._house.tenants.are_met(query.accounts, wanted, within)
 
-    async def _find(self, platform: Platform, ref: Ref) -> Reading[Any]:
-        if ref.number:
-            return _checked(await self._noun.read(platform, ref.number), ref)
-        text = str(ref.uuid)
-        async with aclosing(self._noun.pages(platform, (("uuid", text),), 1)) as pages:
-            async for page in pages:
-                for reading in page.readings:
-                    return _checked(reading, ref)
-        raise self._noun.missing(text)
-
     async def _dress(
         self,
         readings: Sequence[Reading[Any]],
@@ -228,17 +216,6 @@ class Loader:
             return dressed
         cut = projection(self._noun.kind, shape.fields)
         return replace(dressed, items=[cut(item) for item in dressed.items])
-
-
-def _checked(reading: Reading[Any], ref: Ref) -> Reading[Any]:
-    """Return `reading` if it is what `ref` points at; anything else must not pass for it."""
-    got = str(reading.number) if ref.number else reading.item.uuid
-    if got != (ref.number or ref.uuid):
-        raise UpstreamInvalidResponseError(
-            "The platform answered with another item than it was asked for.",
-            account=reading.item.account,
-        )
-    return reading
 
 
 def _partial_ttl_s(ttl_s: float, outcomes: Sequence[Outcome[Any]]) -> float:

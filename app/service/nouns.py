@@ -1,11 +1,13 @@
 """What tells tasks and activities apart on the line that both take."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
 from app.domain.activity import Activity
 from app.domain.bounds import Params
+from app.domain.ids import Ref
 from app.domain.reading import Item, Page, Reading
 from app.domain.task import Task
 from app.errors import (
@@ -14,6 +16,7 @@ from app.errors import (
     ParameterFault,
     RequestError,
     TaskNotFoundError,
+    UpstreamInvalidResponseError,
 )
 from app.service.encode import ActivityList, TaskList
 from app.service.reading import Platform
@@ -32,6 +35,22 @@ class Noun:
     pages: Callable[[Platform, Params, int], AsyncGenerator[Page[Any], None]]
     read: Callable[[Platform, str], Awaitable[Reading[Any]]]
 
+    async def find(self, platform: Platform, ref: Ref) -> Reading[Any]:
+        """Return what `ref` points at.
+
+        Raises:
+            RequestError: `platform` has no such thing.
+            UpstreamError: it failed, or answered with something else.
+        """
+        if ref.number:
+            return _checked(await self.read(platform, ref.number), ref)
+        text = str(ref.uuid)
+        async with aclosing(self.pages(platform, (("uuid", text),), 1)) as pages:
+            async for page in pages:
+                for reading in page.readings:
+                    return _checked(reading, ref)
+        raise self.missing(text)
+
     def missing(self, text: str) -> RequestError:
         """Return the error for an id that nothing has."""
         return self.not_found(f"There is no {self.one} {text!r}.")
@@ -43,6 +62,17 @@ class Noun:
             f"Several accounts know {self.one} {text!r}: {listed}.",
             faults=[ParameterFault("id", "is in several accounts", allowed=listed)],
         )
+
+
+def _checked(reading: Reading[Any], ref: Ref) -> Reading[Any]:
+    """Return `reading` if it is what `ref` points at; anything else must not pass for it."""
+    got = str(reading.number) if ref.number else reading.item.uuid
+    if got != (ref.number or ref.uuid):
+        raise UpstreamInvalidResponseError(
+            "The platform answered with another item than it was asked for.",
+            account=reading.item.account,
+        )
+    return reading
 
 
 TASKS = Noun(

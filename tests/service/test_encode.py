@@ -1,6 +1,7 @@
 """An answer is encoded once and hashed once."""
 
-from app.service.encode import AccountMeta, encode, time_text
+from app.domain.query import TaskQuery, Window
+from app.service.encode import AccountMeta, encode, key_text, time_text
 
 
 def test_equal_answers() -> None:
@@ -20,6 +21,15 @@ def test_size() -> None:
     answer = encode(AccountMeta("eu2", None, None))
 
     assert len(answer.body) < answer.size_bytes < len(answer.body) + 1024
+
+
+def test_key_of_far_years() -> None:
+    """A question about any year has a name of its own."""
+    keys = [
+        TaskQuery(windows=(("created_at", Window(after=ns)),)) for ns in (-(10**20), 3 * 10**20)
+    ]
+
+    assert len({key_text(key) for key in keys}) == 2
 
 
 def test_time() -> None:
