@@ -163,7 +163,7 @@ async def test_chaos(speed: Speed) -> None:
             left, grown_kb = service_tasks() - left, memory_kb() - grown_kb
     print(  # noqa: T201
         dict(seen.statuses),
-        f"{seen.stood_in} stale-if-error, {seen.partial} partial,",
+        f"{seen.stood_in} stale-if-error, {seen.partial} partial, {seen.starved} starved,",
         f"at most {seen.late_s:.3f} s late, {seen.excused_s:.3f} s of the loop's own;",
         f"{grown_kb} KB more",
         {fault: round(took_s, 2) for fault, took_s in recoveries.items()},

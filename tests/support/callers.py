@@ -17,6 +17,9 @@ SLACK_S: Final = 0.05
 LATE_MAX_S: Final = 0.5
 """More than this nobody may be late, however busy the loop: the service could be what keeps it."""
 
+STARVED_S: Final = 0.5 * DEADLINE_S
+"""When the loop itself lost so much of an answer's time, a healthy account may have had none."""
+
 RECOVERY_MAX_S: Final = 120.0
 EXPECTED: Final = frozenset({200, 502, 503, 504})
 _BEAT_S: Final = 0.005
@@ -54,7 +57,8 @@ class Lag:
 class Seen:
     """What all callers saw: what must not be, how late the latest was, and how often they met what.
 
-    `stood_in` counts old answers for a platform that failed, `partial` those without an account.
+    `stood_in` counts old answers for a platform that failed, `partial` those without an account,
+    `starved` those that were let pass since the machine stood still.
     """
 
     client: httpx.AsyncClient
@@ -65,6 +69,7 @@ class Seen:
     partial: int = 0
     late_s: float = 0.0
     excused_s: float = 0.0
+    starved: int = 0
 
     async def ask(
         self, params: Mapping[str, Any], *, within_s: float, **headers: str
@@ -83,10 +88,17 @@ class Seen:
         self.excused_s = max(self.excused_s, min(late_s, lag_s))
         if late_s > SLACK_S + lag_s:
             self.wrong.append(f"{late_s:.3f} s late, the loop {lag_s:.3f} s: {params}")
-        self._judge(answer)
+        self._judge(answer, began)
         return answer
 
-    def _judge(self, answer: httpx.Response) -> None:
+    def complain(self, what: str, began: float) -> None:
+        """Note what must not be, unless the machine stood still: then the healthy are late too."""
+        if self.lag.since(began) < STARVED_S:
+            self.wrong.append(what)
+        else:
+            self.starved += 1
+
+    def _judge(self, answer: httpx.Response, began: float) -> None:
         self.statuses[answer.status_code] += 1
         if answer.status_code not in EXPECTED:
             self.wrong.append(f"{answer.status_code}: {answer.text}")
@@ -98,7 +110,7 @@ class Seen:
         if not body["items"]:
             self.wrong.append("an empty, healthy answer")
         if any(each["problem"] for each in body["meta"]["accounts"] if each["account"] == "steady"):
-            self.wrong.append("the healthy account was blamed")
+            self.complain("the healthy account was blamed", began)
 
 
 @dataclass
@@ -131,11 +143,12 @@ class Regular(Caller):
         """Ask one of three questions in turn."""
         limit = 1 + self.asked % 3
         params = {"account": "chaos", "limit": limit}
+        began = time.monotonic()
         answer = await self.seen.ask(params, within_s=DEADLINE_S)
         if answer is not None and answer.status_code == httpx.codes.OK:
             self.had.add(limit)
         elif answer is not None and limit in self.had:
-            self.seen.wrong.append(f"{answer.status_code} beside something kept")
+            self.seen.complain(f"{answer.status_code} beside something kept", began)
         return answer
 
 
@@ -169,9 +182,10 @@ class Everywhere(Caller):
     async def once(self) -> httpx.Response | None:
         """Ask something new, and be answered with 200."""
         accounts = "chaos,steady" if self.asked % 2 else "steady"
+        began = time.monotonic()
         answer = await self.seen.ask(_new(accounts), within_s=DEADLINE_S)
         if answer is not None and answer.status_code != httpx.codes.OK:
-            self.seen.wrong.append(f"{answer.status_code} of {accounts}")
+            self.seen.complain(f"{answer.status_code} of {accounts}", began)
         return answer
 
 
