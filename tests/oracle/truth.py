@@ -90,9 +90,10 @@ class Item:
         return value
 
     def time(self, field: str) -> int | None:
-        """Return a time in nanoseconds."""
+        """Return a time in nanoseconds; in the year 1 it is none (contract 4)."""
         key = "createdAt" if (self.noun, field) == ("activities", "created_at") else TIMES[field]
-        return instant(self.sent[key]) if key in self.sent else None
+        text = self.sent.get(key, "0001-")
+        return None if text.startswith("0001-") else instant(text)
 
     @property
     def status(self) -> str:

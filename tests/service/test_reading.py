@@ -154,6 +154,31 @@ async def test_never(time: FakeTime, sort: str) -> None:
     assert sorted(numbers(pages)) == ["1", "2"]
 
 
+@pytest.mark.parametrize("sort", [*SORTS, "started_at", "-started_at"])
+async def test_never_before(client: httpx.AsyncClient, upstream: FakeUpstream, sort: str) -> None:
+    """The year 1 is before no bound, alone or not; to leave it out costs no call and no scan."""
+    for task in upstream.tasks[::2]:
+        task["startedAt"] = "0001-01-01T00:00:00Z"
+    path = f"/v1/tasks?started_before=2026-06-01T00:00:00Z&limit=4&sort={sort}"
+    costly = await costs(client, path, upstream)
+    pages = await walk(client, path)
+
+    order = sorted(range(2, 13, 2), reverse=sort.startswith("-"))
+    assert numbers(pages) == [str(number) for number in order]
+    assert set(costly) == {1}
+    assert pages[0]["meta"]["scanned"] is None
+
+
+async def test_never_before_is_no_loss(client: httpx.AsyncClient, upstream: FakeUpstream) -> None:
+    """What can't be read is left in, and where no page brings anything the budget ends."""
+    upstream.tasks = [a_task(n, startedAt="0001-01-01T00:00:00Z") for n in range(3, 40)]
+    upstream.tasks += [unreadable(2.5), a_task(2)]
+    upstream.page_max = 3
+    pages = await walk(client, "/v1/tasks?started_before=2026-06-01T00:00:00Z&limit=2")
+
+    assert numbers(pages) == ["?", "2"]
+
+
 async def test_keys_that_cannot_be_read(time: FakeTime) -> None:
     """Where the platform orders by what can't be read, the walk ends, and as no healthy end."""
     odd = {"enqueuedAt": "2026-01-01T00:00:61Z"}
