@@ -134,7 +134,7 @@ def _circumstances() -> tuple[Parameter, ...]:
     )
 
 
-def local(items: str) -> tuple[Parameter, ...]:
+def local(one: str, items: str) -> tuple[Parameter, ...]:
     """Return the filters that the platform lacks."""
     scopes = ("subtree", "exact")
     return (
@@ -143,7 +143,9 @@ def local(items: str) -> tuple[Parameter, ...]:
             f"{items.capitalize()} of a tenant and those below it, by its numeric id or its UUID. "
             "The platform tells which number a UUID stands for only in items: the tenant's own "
             "match at once, those below it as soon as one of its own was seen; until then "
-            "`meta.notes` says so.",
+            "`meta.notes` says so. For callers who see but some tenants, one outside of those is "
+            f"403; so is one of their own of which no {one} was seen yet and none is among the "
+            "newest.",
             "1496262",
             values.tenant,
             _matching(f"{_NUMBER}|{_UUID}"),
