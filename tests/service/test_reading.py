@@ -101,6 +101,26 @@ async def test_deep_tie(time: FakeTime, sort: str, pages_max: int) -> None:
     assert max(spent) <= pages_max
 
 
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("filters", ["", "&status=running"], ids=["all", "scanned"])
+async def test_ties_in_pages_of_one(time: FakeTime, sort: str, filters: str) -> None:
+    """A budget of one page of one task gets on too: it alone takes a second page, in a tie."""
+    platforms = {
+        alias: FakeUpstream(tasks=[tied(n) | RUNNING for n in range(1, 6)], page_max=1)
+        for alias in ("au1", "eu2")
+    }
+    async with serving(platforms, time, upstream={"scan_pages_max": 1}) as client:
+        path = f"/v1/tasks?limit=2&sort={sort}{filters}"
+        spent = await costs(client, path, *platforms.values())
+        pages = await walk(client, path)
+
+    wanted = [(n, alias) for n in range(1, 6) for alias in platforms]
+    wanted.sort(reverse=sort.startswith("-"))
+    assert ids(*pages) == [f"{alias}.{number}" for number, alias in wanted]
+    assert all(page["meta"]["complete"] for page in pages)
+    assert max(spent) <= (2 if filters else 3)
+
+
 async def test_deep_tie_of_accounts(time: FakeTime) -> None:
     """A deep tie over several accounts is walked within the budget of each, ids that tie too."""
     own = {"au1": range(0, 60, 2), "eu2": range(0, 60, 3), "us5": range(50, 52)}
