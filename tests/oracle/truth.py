@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -123,6 +124,7 @@ class Truth:
     code: str | None = None
 
 
+@cache
 def instant(text: str) -> int:
     """Return an RFC 3339 time with up to nine digits in nanoseconds since the epoch."""
     found = re.fullmatch(r"(.{19})(?:\.(\d+))?(Z|[+-]\d\d:\d\d)", text)
