@@ -55,6 +55,7 @@ chaos: sync  ## a full minute of every fault in turn between load and the sandbo
 
 fuzz: sync  ## a million mutated requests: no 500, no byte outside of the caller's scope
 	$(RUN) pytest --no-cov tests/fuzz --fuzz-requests 1000000
+	$(RUN) pytest --no-cov -m machine tests/oracle --examples 2000 --strings 100000
 
 image: sync  ## build the image, run it hardened, check its promises; needs root and podman
 	$(RUN) pytest tests/image

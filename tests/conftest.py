@@ -84,8 +84,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--examples",
         type=int,
-        default=12,
-        help="questions for each list and world of tests/oracle/; 1000 and more for a long look",
+        default=450,
+        help="questions for each list and world of one account in tests/oracle/, an eighth of that"
+        " for three: 450 are two thousand in all; 10000 for a long look",
     )
     parser.addoption(
         "--strings",

@@ -6,11 +6,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any, NamedTuple
 
 import httpx
 import pytest
+from typing_extensions import override
 
 from tests.test_process import serving
 
@@ -103,6 +106,11 @@ def test_program(url: str, block: Block, tmp_path: Path) -> None:
         program.write_text(block.text, encoding="utf-8")
         command = [NODE, str(program)]
 
+    assert run(command, url) not in {"", "0", "true"}
+
+
+def run(command: list[str], url: str) -> str:
+    """Return what a program of the page prints when it asks the service at `url`."""
     ran = subprocess.run(  # noqa: S603  # the page's own programs
         command,
         env={"GATE_URL": url},
@@ -113,4 +121,35 @@ def test_program(url: str, block: Block, tmp_path: Path) -> None:
     )
 
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert ran.stdout.strip() not in {"", "0", "true"}
+    return ran.stdout.strip()
+
+
+UNREADABLE = {"id": "eu2.unreadable-0c", "updated_at": None, "anomalies": ["unreadable"]}
+READABLE = {"id": "eu2.7", "updated_at": "2026-11-23T10:00:00.000Z", "anomalies": []}
+
+
+class OnePage(BaseHTTPRequestHandler):
+    """A service whose every answer holds an item that could not be read."""
+
+    def do_GET(self) -> None:  # the library's name
+        """Answer with the page."""
+        page = {"items": [UNREADABLE, READABLE], "page": {"next": None}, "meta": {"complete": True}}
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(page).encode())
+
+    @override
+    def log_message(self, *_: object) -> None:
+        """Write nothing."""
+
+
+def test_copy_with_the_unreadable() -> None:
+    """The copy is kept up to date although an item has no time to move the mark by."""
+    (program,) = (block.text for block in PROGRAMS if "def update(" in block.text)
+    with HTTPServer(("127.0.0.1", 0), OnePage) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        printed = run([sys.executable, "-W", "error", "-c", program], url)
+        server.shutdown()
+
+    assert printed == "2"

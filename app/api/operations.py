@@ -10,6 +10,8 @@ from app.api import document_headers, specimens
 
 # An alias of 32 characters, a dot and a UUID need 69; what is longer is not found.
 _ID_MAX = 128
+# No key, out of scope, too often: what asks nobody's name never answers these.
+_OF_CALLERS = {401, 403, 429}
 _INT32_MAX = 2**31 - 1
 
 
@@ -32,11 +34,12 @@ def finish(
         # FastAPI's own summary; what a route says itself stays.
         if operation["summary"] == words.title():
             operation["summary"] = words.capitalize()
-        _answer(operation, anywhere)
+        is_open = "operation" in operation["tags"]
+        _answer(operation, _to_anybody(anywhere) if is_open else anywhere)
         for parameter in operation.get("parameters", ()):
             if parameter["in"] == "path":
                 parameter["schema"].setdefault("maxLength", _ID_MAX)
-        if "operation" in operation["tags"]:
+        if is_open:
             operation["security"] = []
     for path, _, operation in _operations(document):
         _link(operation, path, document["paths"])
@@ -48,6 +51,13 @@ def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[st
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             yield path, method, operation
+
+
+def _to_anybody(
+    anywhere: Mapping[int | str, dict[str, Any]],
+) -> dict[int | str, dict[str, Any]]:
+    """Return those of `anywhere` that don't depend on who asks."""
+    return {status: told for status, told in anywhere.items() if status not in _OF_CALLERS}
 
 
 def _answer(operation: dict[str, Any], anywhere: Mapping[int | str, dict[str, Any]]) -> None:

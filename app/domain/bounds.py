@@ -64,7 +64,8 @@ def sort_bounds(
             return tie, (end, beyond)
         return bound_by(name, (up_to, place.key_ns)), None
     bound = bound_by(name, (near, near_ns), (far, far_ns))
-    if bound or query.sort in _ALWAYS_THERE or query.ids:
+    leads = near_ns is None and not query.descending  # the year 1 would, over a bound at the end
+    if query.sort in _ALWAYS_THERE or query.ids or (bound and not leads):
         return bound, None
     # Where absent times sort is unknown (P§6); a bound leaves them out.
     return ((name, _EPOCH),), None

@@ -13,6 +13,7 @@ _RESULTS = "ok, error, warning, cancelled, abandoned, timedout"
 # Numbers are told a little narrower than they are read, so that none is beyond the greatest.
 _NUMBER = "(?:0|[1-9][0-9]{0,17}|[1-8][0-9]{18})"
 _UUID = "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+_BY_CONTEXT = "one known only by context is not matched"
 _PART = (
     "`~text` means contains: whether case counts is the platform's choice when it is the only "
     "value, else case is ignored."
@@ -65,13 +66,14 @@ def _plans(one: str) -> tuple[Parameter, ...]:
         many("policy_type", "Kind of plan, as the platform spells it.", "backup"),
         many(
             "policy",
-            f"Id of the plan that caused the {one}, as sent, in lower or in upper case.",
+            f"Id of the plan that caused the {one}, as sent, in lower or in upper case; "
+            f"{_BY_CONTEXT}.",
             "33965f81-7293-45d4-9f13-dc4281d7bdfd",
             value_lists.IDS_OF_EITHER_CASE,
         ),
         many(
             "policy_name",
-            f"Name of the plan, as written. {_PART}",
+            f"Name of the plan, as written; {_BY_CONTEXT}. {_PART}",
             "~Nightly",
             value_lists.TEXTS,
         ),
@@ -82,17 +84,21 @@ def _resources() -> tuple[Parameter, ...]:
     return (
         many(
             "resource",
-            "Id of what is worked on, as sent, in lower or in upper case.",
+            f"Id of what is worked on, as sent, in lower or in upper case; {_BY_CONTEXT}.",
             "b2c9e0b4-0c4b-4b0b-8b39-5c1f7e3a9d40",
             value_lists.IDS_OF_EITHER_CASE,
         ),
         many(
             "resource_name",
-            f"Name of what is worked on, as written. {_PART}",
+            f"Name of what is worked on, as written; {_BY_CONTEXT}. {_PART}",
             "srv-files-01",
             value_lists.TEXTS,
         ),
-        many("resource_type", "Kind of resource, as the platform spells it.", "machine"),
+        many(
+            "resource_type",
+            f"Kind of resource, as the platform spells it; {_BY_CONTEXT}.",
+            "machine",
+        ),
     )
 
 
@@ -128,7 +134,7 @@ def _circumstances() -> tuple[Parameter, ...]:
     )
 
 
-def local(items: str) -> tuple[Parameter, ...]:
+def local(one: str, items: str) -> tuple[Parameter, ...]:
     """Return the filters that the platform lacks."""
     scopes = ("subtree", "exact")
     return (
@@ -137,7 +143,9 @@ def local(items: str) -> tuple[Parameter, ...]:
             f"{items.capitalize()} of a tenant and those below it, by its numeric id or its UUID. "
             "The platform tells which number a UUID stands for only in items: the tenant's own "
             "match at once, those below it as soon as one of its own was seen; until then "
-            "`meta.notes` says so.",
+            "`meta.notes` says so. For callers who see but some tenants, one outside of those is "
+            f"403; so is one of their own of which no {one} was seen yet and none is among the "
+            "newest.",
             "1496262",
             value_lists.TENANTS,
             _matching(f"{_NUMBER}|{_UUID}"),

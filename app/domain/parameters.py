@@ -73,7 +73,7 @@ def _parameters(
         *statuses(one),
         *pushed(one),
         *others,
-        *local(items),
+        *local(one, items),
         *_bounds(items, "created", "created"),
         *_bounds(items, "started", "started"),
         *_bounds(items, "completed", "completed"),

@@ -27,8 +27,8 @@ class Plan:
     In a tie another list follows that of `params`: `then` holds the place where it begins, and its
     params. `keep` filters what the platform can't; None when its answer is exact. `sees` says what
     the asker may see of it, None for all; it `learns` when both may let pass what they refused
-    before. `after_ns` and `before_ns` bound the sort key (included, excluded); the one in the
-    walk's direction is also where reading ends.
+    before. What lacks one of the `timed` fields is no match. `after_ns` and `before_ns` bound the
+    sort key (included, excluded); the one in the walk's direction is also where reading ends.
     """
 
     params: Params
@@ -41,6 +41,7 @@ class Plan:
     sees: Keep | None = None
     then: tuple[Position, Params] | None = None
     learns: bool = False
+    timed: tuple[InstantField, ...] = ()
 
     @property
     def lists(self) -> tuple[tuple[Position | None, Params], ...]:
@@ -75,6 +76,12 @@ class Plan:
         bounded = self.position is not None and self.descending
         return bounded and reading.is_never(self.field)
 
+    def lacks(self, reading: Reading[Item]) -> bool:
+        """Say whether `reading` lacks a time that it must have: it came for its year 1."""
+        return reading.number is not None and any(
+            reading.at_ns(field) is None for field in self.timed
+        )
+
     def ended(self, place: Position) -> bool:
         """Say whether `place` lies beyond the window's far end: nothing more will match."""
         if self.descending:
@@ -105,12 +112,15 @@ def make_plan(
         return None
     names = TIMES[type(query)]
     after_ns, before_ns = bounds.pop(query.sort, (None, None))
-    begun = len(params)
+    begun, timed = len(params), []
     for field, (after, before) in sorted(bounds.items()):
         # One bound a field is all the platform takes (P§5.3); the other is cut here.
         params += bound_by(names[field], ("ge", after), ("lt", before))
         if after is not None and before is not None:
             keeps.append(ends_before(field, before))
+        elif before is not None:
+            # The year 1 is before everything; a scan for that alone would cost all others.
+            timed.append(field)
     params += order_by(names[query.sort], descending=query.descending)
     bound, rest = sort_bounds(query, names[query.sort], after_ns, before_ns)
     then = None
@@ -127,6 +137,7 @@ def make_plan(
         sight(query.within, tenants),
         then,
         bool(unknown_tenants(query, account, tenants)),
+        tuple(timed),
     )
 
 

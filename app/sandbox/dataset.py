@@ -130,7 +130,7 @@ def _task_row(story: Story, at: Moment) -> dict[str, Any]:
         "queue": story.kind.queue,
         "priority": PRIORITIES[story.priority],
         "enqueuedAt": story.enqueued_ns,
-        "assignedAt": at.assigned_ns,
+        "assignedAt": story.stored(at.assigned_ns),
         "executorId": story.executor[0] if at.assigned_ns is not None else None,
         "affinityAgentId": story.resource.agent if story.resource and has_affinity else None,
         "affinityClusterId": "" if has_affinity else None,
@@ -162,7 +162,7 @@ def _result(story: Story, step: Step) -> int | None:
 
 
 def _common(story: Story, at: Moment) -> dict[str, Any]:
-    policy, resource = story.policy, story.resource
+    policy, resource = story.own_policy, story.own_resource
     return {
         "story": story,
         "settled": False,
@@ -170,9 +170,9 @@ def _common(story: Story, at: Moment) -> dict[str, Any]:
         "state": STATES[at.state],
         "resultCode": RESULTS[story.outcome] if at.completed_ns is not None else None,
         "startedByUser": story.started_by,
-        "startedAt": at.started_ns,
+        "startedAt": story.stored(at.started_ns),
         "updatedAt": at.updated_ns,
-        "completedAt": at.completed_ns,
+        "completedAt": story.stored(at.completed_ns),
         "policyId": policy.id if policy else None,
         "policyName": policy.name if policy else None,
         "policyType": policy.type if policy else None,

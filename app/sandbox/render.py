@@ -33,7 +33,9 @@ def task_object(story: Story, at: Moment) -> dict[str, Any]:
         "cancelRequested": at.cancel_requested,
     }
     task |= shared_keys(story)
-    task |= times(assignedAt=at.assigned_ns, startedAt=at.started_ns, completedAt=at.completed_ns)
+    task |= times(
+        story, assignedAt=at.assigned_ns, startedAt=at.started_ns, completedAt=at.completed_ns
+    )
     if story.is_legacy:  # the printed ones lack even the required assignCount
         task["cancellable"] = True
     else:
@@ -62,11 +64,12 @@ def shared_keys(story: Story) -> dict[str, Any]:
     keys: dict[str, Any] = {}
     if story.started_by is not None:
         keys["startedByUser"] = story.started_by
-    if story.policy is not None:
-        keys["policy"] = story.policy._asdict()
-    if story.resource is not None:
+    if story.own_policy is not None:
+        keys["policy"] = story.own_policy._asdict()
+    if story.own_resource is not None:
         keys["resource"] = {
-            "id": story.resource_id, "name": story.resource.name, "type": story.resource.type,
+            "id": story.resource_id, "name": story.own_resource.name,
+            "type": story.own_resource.type,
         }  # fmt: skip
     if story.tags:
         keys["tags"] = list(story.tags)
@@ -75,9 +78,10 @@ def shared_keys(story: Story) -> dict[str, Any]:
     return keys
 
 
-def times(**instants: int | None) -> dict[str, str]:
-    """Return those times that have come."""
-    return {name: text_of(at_ns) for name, at_ns in instants.items() if at_ns is not None}
+def times(story: Story, **instants: int | None) -> dict[str, str]:
+    """Return those times that have come, or stand there as if they had."""
+    stored = {name: story.stored(at_ns) for name, at_ns in instants.items()}
+    return {name: text_of(at_ns) for name, at_ns in stored.items() if at_ns is not None}
 
 
 def title_of(story: Story) -> str:
@@ -148,7 +152,9 @@ def context(story: Story, rng: Random) -> dict[str, Any] | None:
             "runMode": run_mode, "title": title,
         }  # fmt: skip
     if story.kind.style == "cloud":
+        plan = {"policyId": policy["id"], "policyName": policy["name"]} if policy else {}
         return {
+            **(plan if story.kind.tells_by_context else {}),
             "activityType": "backup", "phase": "enumerating", "resourceId": resource["id"],
             "resourceKind": resource["type"], "resourceName": resource["name"],
             "runMode": run_mode, "suite": story.kind.suite, "title": title,

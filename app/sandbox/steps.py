@@ -85,7 +85,7 @@ def activity_object(story: Story, step: Step) -> dict[str, Any]:
         "updatedAt": text_of(at.updated_ns),
     }
     activity |= shared_keys(story)
-    activity |= times(startedAt=at.started_ns, completedAt=at.completed_ns)
+    activity |= times(story, startedAt=at.started_ns, completedAt=at.completed_ns)
     if step.parent is not None:
         activity |= {
             "parentActivityId": step.parent, "parentActivityIdString": str(step.parent),

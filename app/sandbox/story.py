@@ -5,6 +5,7 @@ from typing import Any, Literal, NamedTuple
 
 from app.sandbox.estate import Policy, Resource, Tenant
 from app.sandbox.kinds import Kind
+from app.sandbox.times import ZERO_NS
 
 Word = Literal[
     "enqueue", "assign", "start", "pause", "resume", "requeue", "cancel", "end", "settle"
@@ -58,13 +59,26 @@ class Story:
         return self.kind.style == "legacy"
 
     @property
+    def own_resource(self) -> Resource | None:
+        """The resource as far as a field of its own tells it."""
+        return None if self.kind.tells_by_context else self.resource
+
+    @property
+    def own_policy(self) -> Policy | None:
+        """The plan as far as a field of its own tells it."""
+        return None if self.kind.tells_by_context else self.policy
+
+    @property
     def resource_id(self) -> str | None:
         """The resource's id as this kind of work prints it: agents shout (P§10.1)."""
-        if self.resource is None:
+        if self.own_resource is None:
             return None
-        return (
-            self.resource.id.upper() if self.kind.style in ("agent", "update") else self.resource.id
-        )
+        shouts = self.kind.style in ("agent", "update")
+        return self.own_resource.id.upper() if shouts else self.own_resource.id
+
+    def stored(self, at_ns: int | None) -> int | None:
+        """Return a time as this kind of work stores it, which may be zero while there is none."""
+        return ZERO_NS if at_ns is None and self.kind.zero_times else at_ns
 
 
 class Moment(NamedTuple):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 SECOND_NS = 1_000_000_000
 DAY_NS = 86_400 * SECOND_NS
 
+ZERO_NS = -62_135_596_800 * SECOND_NS  # how Go stores a time that has not come: in the year 1
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _RFC3339 = re.compile(

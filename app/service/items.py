@@ -8,6 +8,7 @@ import msgspec
 from app.domain.parsing import Asked
 from app.domain.query import Shape, TaskQuery
 from app.errors import ParameterFault, ScopeDeniedError
+from app.service.denial import denies
 from app.service.encode import USUAL, Delivery, Wanted
 from app.service.fanout import partial_denied
 from app.service.house import House
@@ -64,7 +65,8 @@ class ItemService:
         )
         if found.kept.error is None and (query.within is not None or not query.partial):
             answer = found.unwrap()
-            if answer.denied:
+            # What was met since it was made is no longer denied.
+            if answer.denied and denies(whole, self._house):
                 raise _tenant_denied()
             if not query.partial and answer.failed:
                 denied = partial_denied(answer.failed)
@@ -115,6 +117,7 @@ class ItemService:
 def _tenant_denied() -> ScopeDeniedError:
     fault = ParameterFault("tenant", "has no part that you are known to see")
     return ScopeDeniedError(
-        "A tenant that you ask for is outside of what you may see, or nothing of it was seen yet.",
+        "A tenant that you ask for is outside of what you may see, or nothing of it is among the "
+        "newest, nor was seen before.",
         faults=[fault],
     )

@@ -14,6 +14,7 @@ from app.domain.strangers import blamed
 from app.errors import UpstreamFailedError
 from app.service.activities import Attached, attach
 from app.service.batch import Batch
+from app.service.denial import is_denied
 from app.service.encode import Answer, encode
 from app.service.fanout import (
     Outcome,
@@ -67,7 +68,8 @@ class Loader:
         batch = Batch(self._noun, query.ids, query.accounts)
         asked = [each for each in plans if (batch.wanted(each) if query.ids else plans[each])]
         if not asked:
-            answer = page.empty(denied=self._denies(query))
+            denied = await is_denied(query, self._noun, house, rounds)
+            answer = page.empty(denied=denied)
             return Loaded(answer, answer.size_bytes, ttl_s)
 
         async def read(platform: Platform, account: str) -> Slice:
@@ -150,7 +152,7 @@ class Loader:
             missing=batch.missing(slices, unread) if query.ids else None,
             scanned_counts=scans,
             notes=self._unknown(query, slices) + dressed.notes,
-            denied=self._denies(query),
+            denied=await is_denied(query, self._noun, self._house, rounds),
         )
         return content, outcomes
 
@@ -177,16 +179,6 @@ class Loader:
             "below it may be missing; its own are here. Its number finds all."
             for uuid in sorted(frozenset.intersection(*told))
         )
-
-    def _denies(self, query: TaskQuery) -> bool:
-        """Say whether nothing of a tenant that was asked for is, or ever was, within sight.
-
-        Nobody can tell so whether it exists. A walk was judged at its first page.
-        """
-        wanted, within = query.values("tenant"), query.within
-        if within is None or query.position is not None:
-            return False
-        return not self._house.tenants.are_met(query.accounts, wanted, within)
 
     async def _dress(
         self,

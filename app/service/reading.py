@@ -61,6 +61,10 @@ async def read_slice(
                 if not all(walk.take(reading) for reading in page.readings):
                     return walk.whole()
                 left -= plan.scans or len(walk.slice.rows) == before
+                # In a tie the place itself comes again. Where it is a page and the budget, the
+                # next one is read, or the walk would stand there for ever.
+                if pages_max == 1 and plan.then and walk.passed == len(page.readings) == 1:
+                    left, pages_max = 1, 0
                 if page.last:
                     break
                 if walk.is_full(limit):

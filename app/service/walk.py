@@ -89,8 +89,8 @@ class Walk:
     def is_full(self, limit: int) -> bool:
         """Say whether there is enough for a page of `limit`.
 
-        What was passed took the place of as many new ones: another call for those few would double
-        the cost of every page of a walk.
+        What was passed, or lacks a time, took the place of as many others: another call for those
+        few would double the cost of every page of a walk.
         """
         return bool(self.slice.rows) and len(self.slice.rows) + self.passed >= limit
 
@@ -151,6 +151,9 @@ class Walk:
         if self._plan.ended(place):
             return False
         self.slice.frontier = place
+        if visible and self._plan.lacks(reading):
+            self.passed += 1
+            return True
         if self._is_wanted(reading, visible=visible):
             self.slice.rows.append((place, reading))
         elif self._plan.learns:

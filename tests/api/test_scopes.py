@@ -8,10 +8,19 @@ import httpx
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from tests.support.estate import BAKERY, KINDS, NORTH, NORTH_UUID, PARTNER, headers, settings
+from tests.support.estate import (
+    BAKERY,
+    KINDS,
+    NORTH,
+    NORTH_UUID,
+    PARTNER,
+    TIMBER,
+    headers,
+    settings,
+)
 from tests.support.estate import platforms as estate
 from tests.support.platform import FakeTime
-from tests.support.serving import built, configured, ids, network, serving
+from tests.support.serving import built, configured, ids, network, serving, walk
 from tests.support.upstream import FakeUpstream, a_task
 
 # Status by kind: nobody, stranger, all, admin, us, north, uuid, bakery (of eu2 alone). A row is a
@@ -205,6 +214,52 @@ async def test_uuid_learns(time: FakeTime) -> None:
 
     assert (first.status_code, later.status_code) == (404, 200)
     assert listed == ["eu2.4", "us.2", "eu2.1"]
+
+
+@pytest.mark.parametrize("more", ["&status=failed", "&state=enqueued&result=ok"])
+async def test_own_tenant(time: FakeTime, more: str) -> None:
+    """A tenant of one's own of which nothing matches is an empty list, from the first answer on."""
+    async with served(time) as (client, _):
+        answer = await client.get(f"/v1/tasks?tenant={TIMBER}{more}", headers=headers("north"))
+
+    assert (answer.status_code, answer.json()["items"]) == (200, [])
+
+
+async def test_price_of_denial(time: FakeTime) -> None:
+    """What a refusal costs does not tell whether the tenant exists."""
+    costs = []
+    async with served(time) as (client, platforms):
+        for tenant in (BAKERY, "999"):
+            before = [each.calls("/tasks") for each in platforms.values()]
+            await client.get(f"/v1/tasks?tenant={tenant}", headers=headers("north"))
+            calls = zip(platforms.values(), before, strict=True)
+            costs.append([each.calls("/tasks") - count for each, count in calls])
+
+    assert costs == [[2, 2]] * 2
+
+
+async def test_denial_ends(time: FakeTime) -> None:
+    """A kept refusal is none any more once an item of the tenant was seen; a look is bounded."""
+    bounds = {"page_size_max": 1, "scan_pages_max": 2}
+    path = f"/v1/tasks?account=eu2&tenant={TIMBER}&status=succeeded"
+    async with served(time, upstream=bounds) as (client, _):
+        client.headers.update(headers("north"))
+        first = await client.get(path)
+        await walk(client, "/v1/tasks?account=eu2")
+        second = await client.get(path)
+
+    assert (first.status_code, second.status_code) == (403, 200)
+    assert "hit" in second.headers["cache-status"]
+
+
+async def test_denial_by_failure(time: FakeTime) -> None:
+    """Who could not look does not say that a tenant is outside."""
+    path = "/v1/tasks?tenant=999&state=enqueued&result=ok"
+    async with served(time) as (client, platforms):
+        platforms["us"].fail_next(500, path="/tasks", times=9)
+        answer = await client.get(path, headers=headers("north"))
+
+    assert (answer.status_code, answer.json()["code"]) == (502, "upstream-error")
 
 
 async def test_shared(time: FakeTime) -> None:

@@ -49,6 +49,20 @@ def field(document: Document, schema: str, name: str) -> Document:
     return found
 
 
+DATE = {"type": "string", "format": "date"}
+
+
+def purge(document: Document) -> Document:
+    """Return the operation with a body."""
+    found: Document = document["paths"]["/v1/admin/purge"]["post"]
+    return found
+
+
+def open_words(schema: Document) -> None:
+    """Let a closed set be extended."""
+    schema["x-extensible-enum"] = schema.pop("enum")
+
+
 def new_parameter(**more: object) -> Document:
     """Return a parameter that was not there."""
     return {"name": "new", "in": "query", "schema": {"type": "string"}} | more
@@ -147,6 +161,64 @@ BREAKING: dict[str, tuple[Change, str]] = {
         lambda new: field(new, "Task", "status_group").pop("enum"),
         "Task.status_group: may be any word",
     ),
+    "told-words-extensible": (
+        lambda new: open_words(field(new, "Task", "status_group")),
+        "Task.status_group: may be any word",
+    ),
+    "asked-choice": (
+        lambda new: parameter(new, "created_after")["schema"]["anyOf"].pop(0),
+        "GET /v1/tasks ?created_after: takes no such string date-time",
+    ),
+    "asked-choices": (
+        lambda new: parameter(new, "type")["schema"]["items"].update(
+            anyOf=[{"type": "string", "format": "uuid", "minLength": 1, "maxLength": 256}]
+        ),
+        "GET /v1/tasks ?type[]: takes no such string",
+    ),
+    "told-choice": (
+        lambda new: field(new, "Task", "title")["anyOf"].append(DATE),
+        "Task.title: may be a further string date",
+    ),
+    "multiple": (
+        lambda new: parameter(new, "limit")["schema"].update(multipleOf=10),
+        "GET /v1/tasks ?limit: multipleOf was None, is 10",
+    ),
+    "explode": (
+        lambda new: parameter(new, "status").update(explode=False),
+        "GET /v1/tasks ?status: explode was True, is False",
+    ),
+    "body": (
+        lambda new: purge(new).pop("requestBody"),
+        "POST /v1/admin/purge: the body is gone",
+    ),
+    "body-required": (
+        lambda new: new["paths"]["/v1/accounts"]["get"].update(requestBody={"required": True}),
+        "GET /v1/accounts: a body is required",
+    ),
+    "body-media-type": (
+        lambda new: purge(new)["requestBody"]["content"].pop("application/json"),
+        "POST /v1/admin/purge body: application/json is gone",
+    ),
+    "body-field": (
+        lambda new: new["components"]["schemas"]["Purge"]["properties"].pop("tenant"),
+        "Purge.tenant: is gone",
+    ),
+    "body-field-required": (
+        lambda new: new["components"]["schemas"]["Purge"].update(required=["account"]),
+        "Purge.account: is required",
+    ),
+    "security": (
+        lambda new: purge(new).update(security=[{"bearer": []}]),
+        "POST /v1/admin/purge: is not answered with apiKey",
+    ),
+    "security-added": (
+        lambda new: new["paths"]["/metrics"]["get"].pop("security"),
+        "GET /metrics: is not answered with no key",
+    ),
+    "security-scheme-changed": (
+        lambda new: new["components"]["securitySchemes"]["apiKey"].update(name="X-Key"),
+        "apiKey: is another way to sign a request",
+    ),
     "told-bound": (
         lambda new: field(new, "PageInfo", "limit").update(maximum=5000),
         "PageInfo.limit: maximum was 1000, is 5000",
@@ -162,6 +234,23 @@ def test_breaking(change: Change, told: str) -> None:
     change(new)
 
     assert breaks(old, new) == [told]
+
+
+def test_scheme_gone() -> None:
+    """A way to sign requests that goes is missed at each operation that took it."""
+    old = read("openapi.json")
+    new = copy.deepcopy(old)
+    del new["components"]["securitySchemes"]["apiKey"]
+
+    found = breaks(old, new)
+
+    assert "GET /v1/tasks: is not answered with apiKey" in found
+    assert len(found) == sum("security" not in each for each in operations(old))
+
+
+def operations(document: Document) -> list[Document]:
+    """Return every operation."""
+    return [each for methods in document["paths"].values() for each in methods.values()]
 
 
 def test_new_required_field() -> None:
@@ -190,6 +279,14 @@ HARMLESS: dict[str, Change] = {
     "wider": lambda new: parameter(new, "limit")["schema"].update(maximum=5000),
     "narrower-answer": lambda new: field(new, "PageInfo", "limit").update(maximum=500),
     "pattern-gone": lambda new: parameter(new, "cursor")["schema"].pop("pattern"),
+    "nullable-asked": lambda new: parameter(new, "limit").update(
+        schema={"anyOf": [parameter(new, "limit")["schema"], {"type": "null"}]}
+    ),
+    "choice-more": lambda new: parameter(new, "created_after")["schema"]["anyOf"].append(DATE),
+    "closed-told": lambda new: field(new, "Task", "status").update(enum=["queued"]),
+    "body-optional": lambda new: purge(new)["requestBody"].update(required=False),
+    "security-gone": lambda new: purge(new).update(security=[]),
+    "scheme-more": lambda new: new["security"].append({"bearer": [], "apiKey": []}),
     "text": lambda new: tasks(new).update(description="New."),
 }
 

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -90,9 +91,10 @@ class Item:
         return value
 
     def time(self, field: str) -> int | None:
-        """Return a time in nanoseconds."""
+        """Return a time in nanoseconds; in the year 1 it is none (contract 4)."""
         key = "createdAt" if (self.noun, field) == ("activities", "created_at") else TIMES[field]
-        return instant(self.sent[key]) if key in self.sent else None
+        text = self.sent.get(key, "0001-")
+        return None if text.startswith("0001-") else instant(text)
 
     @property
     def status(self) -> str:
@@ -122,6 +124,7 @@ class Truth:
     code: str | None = None
 
 
+@cache
 def instant(text: str) -> int:
     """Return an RFC 3339 time with up to nine digits in nanoseconds since the epoch."""
     found = re.fullmatch(r"(.{19})(?:\.(\d+))?(Z|[+-]\d\d:\d\d)", text)

@@ -227,6 +227,27 @@ def test_missing_keys(tasks: list[Item]) -> None:
     } & always  # fmt: skip
 
 
+def test_zero_times(tasks: list[Item]) -> None:
+    """Some tasks print times that have not come as Go's zero, and are found by them before any."""
+    zero = "0001-01-01T00:00:00Z"
+    rows = {row["id"]: row for row in DATASET.task_rows(NOON_NS)}
+    for key, states in (("startedAt", {"enqueued", "completed"}), ("completedAt", {"enqueued"})):
+        odd = [task for task in tasks if task.get(key) == zero]
+        assert states <= {task["state"] for task in odd}
+        assert {text_of(rows[task["id"]][key]) for task in odd} == {zero}
+
+
+def test_told_by_context(tasks: list[Item]) -> None:
+    """One kind tells its plan and its resource in the context alone, and is not found by them."""
+    told = [task for task in tasks if task["type"] == "SPBackup"]
+    rows = {row["id"]: row for row in DATASET.task_rows(NOON_NS)}
+
+    assert len(told) > 3
+    assert all({"policyId", "policyName", "resourceId"} <= task["context"].keys() for task in told)
+    assert not any({"policy", "resource"} & task.keys() for task in told)
+    assert {rows[task["id"]][key] for task in told for key in ("policyId", "resourceId")} == {None}
+
+
 def test_trees(tasks: list[Item], activities: list[Item]) -> None:
     """Every task has one to six activities; every parent is there and belongs to the same task."""
     owners = {item["id"]: item["taskId"] for item in activities}

@@ -101,6 +101,26 @@ async def test_deep_tie(time: FakeTime, sort: str, pages_max: int) -> None:
     assert max(spent) <= pages_max
 
 
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("filters", ["", "&status=running"], ids=["all", "scanned"])
+async def test_ties_in_pages_of_one(time: FakeTime, sort: str, filters: str) -> None:
+    """A budget of one page of one task gets on too: it alone takes a second page, in a tie."""
+    platforms = {
+        alias: FakeUpstream(tasks=[tied(n) | RUNNING for n in range(1, 6)], page_max=1)
+        for alias in ("au1", "eu2")
+    }
+    async with serving(platforms, time, upstream={"scan_pages_max": 1}) as client:
+        path = f"/v1/tasks?limit=2&sort={sort}{filters}"
+        spent = await costs(client, path, *platforms.values())
+        pages = await walk(client, path)
+
+    wanted = [(n, alias) for n in range(1, 6) for alias in platforms]
+    wanted.sort(reverse=sort.startswith("-"))
+    assert ids(*pages) == [f"{alias}.{number}" for number, alias in wanted]
+    assert all(page["meta"]["complete"] for page in pages)
+    assert max(spent) <= (2 if filters else 3)
+
+
 async def test_deep_tie_of_accounts(time: FakeTime) -> None:
     """A deep tie over several accounts is walked within the budget of each, ids that tie too."""
     own = {"au1": range(0, 60, 2), "eu2": range(0, 60, 3), "us5": range(50, 52)}
@@ -152,6 +172,31 @@ async def test_never(time: FakeTime, sort: str) -> None:
         pages = await walk(client, f"/v1/tasks?limit=1&sort={sort}")
 
     assert sorted(numbers(pages)) == ["1", "2"]
+
+
+@pytest.mark.parametrize("sort", [*SORTS, "started_at", "-started_at"])
+async def test_never_before(client: httpx.AsyncClient, upstream: FakeUpstream, sort: str) -> None:
+    """The year 1 is before no bound, alone or not; to leave it out costs no call and no scan."""
+    for task in upstream.tasks[::2]:
+        task["startedAt"] = "0001-01-01T00:00:00Z"
+    path = f"/v1/tasks?started_before=2026-06-01T00:00:00Z&limit=4&sort={sort}"
+    costly = await costs(client, path, upstream)
+    pages = await walk(client, path)
+
+    order = sorted(range(2, 13, 2), reverse=sort.startswith("-"))
+    assert numbers(pages) == [str(number) for number in order]
+    assert set(costly) == {1}
+    assert pages[0]["meta"]["scanned"] is None
+
+
+async def test_never_before_is_no_loss(client: httpx.AsyncClient, upstream: FakeUpstream) -> None:
+    """What can't be read is left in, and where no page brings anything the budget ends."""
+    upstream.tasks = [a_task(n, startedAt="0001-01-01T00:00:00Z") for n in range(3, 40)]
+    upstream.tasks += [unreadable(2.5), a_task(2)]
+    upstream.page_max = 3
+    pages = await walk(client, "/v1/tasks?started_before=2026-06-01T00:00:00Z&limit=2")
+
+    assert numbers(pages) == ["?", "2"]
 
 
 async def test_keys_that_cannot_be_read(time: FakeTime) -> None:
