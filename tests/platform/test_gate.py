@@ -132,6 +132,28 @@ async def test_full_of_another() -> None:
     assert TurnRefused("eu2", "overloaded") in door.told
 
 
+class Friend:
+    """One for whom the call of another is made too."""
+
+    def watch(self, joined: Callable[[str, float], None]) -> Callable[[], None]:
+        """Join at once."""
+        joined("b", 1.0)
+        return lambda: None
+
+
+async def test_joined() -> None:
+    """A call that is made for others too goes when the first of them has his turn."""
+    door, hold = Door(), asyncio.Event()
+    tasks = await door.crowd(A, A, A, Share("a", party=Friend()), hold=hold)
+    ends: list[asyncio.Task[None]] = []
+    for task in tasks:
+        task.add_done_callback(ends.append)
+    hold.set()
+    await ended(tasks)
+
+    assert ends.index(tasks[3]) < ends.index(tasks[2])
+
+
 async def test_queue_follows_the_pace() -> None:
     """The queue is as long as can be served in its time: after a refusal it is short."""
     door, hold = Door(rate=20, queue_max=40), asyncio.Event()
@@ -194,7 +216,7 @@ async def test_reserve() -> None:
     door = Door(rate=20, concurrency=99, queue_max=100, sleep=until_stopped)
     tasks = [asyncio.create_task(door.call(A)) for _ in range(30)]
     await anyio.wait_all_tasks_blocked()
-    door.time.now = 0.1
+    door.time.now = 0.15
     await door.call(B)
     late = asyncio.create_task(door.call(B))
     await anyio.wait_all_tasks_blocked()
