@@ -181,8 +181,12 @@ class Cache(Generic[V]):
         if wish.only_if_cached:
             raise NotCachedError("Nothing that is kept will do, and no call was wanted.")
         old, forward = verdict.old, verdict.forward
-        soft_s = self._clocks.soft_wait_s if verdict.soft and old is not None else None
-        now = self._monotonic()
+        now, soft_s = self._monotonic(), None
+        if verdict.soft and old is not None:
+            # Only for what may still stand in when the wait is over: there is nothing else then.
+            end = now + self._clocks.soft_wait_s
+            if may_stand_in(old, wish, self._clocks, end):
+                soft_s = self._clocks.soft_wait_s
         since = None if wish.max_age_s is None else now - wish.max_age_s
         if wish.no_cache:
             since = now - self._clocks.now_s

@@ -391,12 +391,27 @@ async def test_max_stale(
     """`max-stale` allows so many seconds past freshness, and other wishes still hold."""
     clock.now += 60
     origin.gate.clear()
-    asyncio.get_running_loop().call_later(0.01, origin.gate.set)
-    found = await cache.get("key", origin, wish)
-    await origin.gate.wait()
+    asking = asyncio.create_task(cache.get("key", origin, wish))
+    await _turns()
+    origin.gate.set()
+    found = await asking
     await _turns()
 
     assert found.how == how
+
+
+async def test_nothing_left_of_the_old(clock: Clock) -> None:
+    """Nobody's patience is cut short for an old answer that may not stand in by then."""
+    clocks = replace(GRACES, soft_wait_s=1e-6)
+    cache = Cache[str](max_bytes=99_999, clocks=clocks, monotonic=clock, rand=lambda: 0.5)
+    await cache.get("key", Origin(Loaded("old", 100, 10.0)))
+    clock.now += 610 - 5e-7
+    slow = Origin(Loaded("new", 100, 10.0), shut=True)
+    asking = asyncio.create_task(cache.get("key", slow))
+    await _turns()
+    slow.gate.set()
+
+    assert _told(await asking) == ("miss", "new")
 
 
 async def test_no_store(cache: Cache[str]) -> None:
