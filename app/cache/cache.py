@@ -181,16 +181,10 @@ class Cache(Generic[V]):
         if wish.only_if_cached:
             raise NotCachedError("Nothing that is kept will do, and no call was wanted.")
         old, forward = verdict.old, verdict.forward
-        now, soft_s = self._monotonic(), None
-        if verdict.soft and old is not None:
-            # Only for what may still stand in when the wait is over: there is nothing else then.
-            end = now + self._clocks.soft_wait_s
-            if may_stand_in(old, wish, self._clocks, end):
-                soft_s = self._clocks.soft_wait_s
+        now = self._monotonic()
         since = None if wish.max_age_s is None else now - wish.max_age_s
         if wish.no_cache:
             since = now - self._clocks.now_s
-        waits = [each for each in (wish.wait_s, soft_s) if each is not None]
         try:
             landed, led = await self._flights.join(
                 key,
@@ -199,7 +193,7 @@ class Cache(Generic[V]):
                 board=way.board,
                 keep=not wish.no_store,
                 since=since,
-                wait_s=min(waits, default=None),
+                wait_s=self._wait_s(wish, verdict, now),
             )
         except TimeoutError:
             if old is not None and not self._still(old, wish):
@@ -224,6 +218,16 @@ class Cache(Generic[V]):
         else:
             self._figures.collapsed += 1
         return Found(kept, "miss" if led else "collapsed", forward, landed.stored, key=key)
+
+    def _wait_s(self, wish: Freshness, verdict: Verdict[V], now: float) -> float | None:
+        """Return how long to wait for the origin; None is as long as it takes."""
+        old, soft_s = verdict.old, self._clocks.soft_wait_s
+        # Patience is cut short only for what may still stand in by then.
+        if not verdict.soft or old is None:
+            return wish.wait_s
+        if not may_stand_in(old, wish, self._clocks, now + soft_s):
+            return wish.wait_s
+        return soft_s if wish.wait_s is None else min(wish.wait_s, soft_s)
 
     async def _hurried(
         self,
