@@ -227,7 +227,7 @@ class _Envelope(msgspec.Struct):
     items: Any
     paging: _Paging | None = None
     cursors: _Cursors | None = None
-    error: object = None
+    error: Raw = Raw(b"null")
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -265,7 +265,7 @@ def read_items(
             pass for "there is nothing". As everywhere `null` is absent (P§10).
     """
     envelope = _read_body(body, _envelope_reader(items_max + 1), account)
-    if envelope.error is not None:
+    if bytes(envelope.error) != b"null":
         raise UpstreamInvalidResponseError(
             "The platform sent an error beside its items.", account=account
         )
