@@ -12,7 +12,8 @@ from app.errors import InvalidValueError, RequestError, TooManyIdsError, Unknown
 
 Given: TypeAlias = dict[str, list[Any]]
 
-_ESCAPED = "\ud800"  # stands for a comma inside a value; no decoded text holds it
+# They stand for a comma inside a value, and one between two; no decoded text holds either.
+_ESCAPED, _BETWEEN = "\ud800", "\ud801"
 # A short request with many mistakes must not cost a long answer.
 _FAULTS_OF_ONE_MAX = 2
 _LIST_MAX = 100  # values between commas; a parameter may be repeated for more
@@ -50,7 +51,9 @@ def _read(parameter: Parameter, text: str, values: list[Any], faults: Faults) ->
     wrong: list[str] = []
     while rest is not None and len(wrong) < _FAULTS_OF_ONE_MAX:
         good, rest = parameter.read_several(rest)
-        values += [each.replace(_ESCAPED, ",") for each in good] if escapes else good
+        if escapes and good:
+            good = _BETWEEN.join(good).replace(_ESCAPED, ",").split(_BETWEEN)
+        values += good
         if rest is not None:
             piece, comma, after = rest.partition(",")
             rest = after if comma else None

@@ -19,7 +19,9 @@ def names_of(kind: type[msgspec.Struct]) -> frozenset[str]:
 def canonical(names: Iterable[str]) -> tuple[str, ...]:
     """Return names sorted, with `id`, and without those below another of them."""
     found = {*names, "id"}
-    return tuple(sorted(name for name in found if found.isdisjoint(_above(name))))
+    return tuple(
+        sorted(name for name in found if "." not in name or found.isdisjoint(_above(name)))
+    )
 
 
 def projection(kind: type[msgspec.Struct], fields: Iterable[str]) -> Cut:

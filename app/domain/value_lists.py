@@ -66,6 +66,11 @@ def _matching(
     return take
 
 
+def _anything(text: str) -> Taken:
+    """Take whatever is not empty."""
+    return _not_empty(text) if ",," in f",{text}," else (text.split(","), None)
+
+
 def _in_either_case(text: str) -> list[str]:
     lower = text.lower()
     if lower == text or _uuids(lower)[1] is None:
@@ -87,6 +92,7 @@ def _numbers(text: str) -> Taken:
 
 
 _digits, _uuids = _matching(_NUMBER), _matching(_UUID)
+_not_empty = _matching("[^,]++")
 TOKENS = Reader(values.token, _matching(_TOKEN))
 FOLDED = Reader(values.folded, _matching(_TOKEN, each=lambda text: text.lower().split(",")))
 IDS_OF_EITHER_CASE = Reader(values.id_of_either_case, _matching(_TOKEN, each=_in_either_case))
@@ -96,4 +102,4 @@ NUMBERS = Reader(values.whole, _numbers)
 ITEM_IDS = Reader(values.item_id, _matching(rf"(?:[a-z0-9-]{{1,32}}+\.)?{_LESS}", str.lower))
 TENANTS = Reader(values.tenant, _matching(f"(?:0|[1-9][0-9]{{0,18}}|{_UUID})", str.lower))
 ALIASES = Reader(str.lower, _matching("[^,]++", each=lambda text: text.lower().split(",")))
-VERBATIM = Reader(values.verbatim, _matching("[^,]++"))
+VERBATIM = Reader(values.verbatim, _anything)
