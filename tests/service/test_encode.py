@@ -1,6 +1,7 @@
 """An answer is encoded once and hashed once."""
 
-from app.service.encode import AccountMeta, encode, time_text
+from app.domain.query import TaskQuery, Window
+from app.service.encode import AccountMeta, encode, key_text, time_text
 
 
 def test_equal_answers() -> None:
@@ -25,3 +26,12 @@ def test_size() -> None:
 def test_time() -> None:
     """Times are UTC with exactly three digits, cut and not rounded."""
     assert time_text(1_795_428_000_999_999_999) == "2026-11-23T10:00:00.999Z"
+
+
+def test_key_of_long_ago() -> None:
+    """A question about a time before those that 64 bits of nanoseconds hold has a name too."""
+    (one, other) = (
+        key_text(TaskQuery(windows=(("created_at", Window(after=-(2**63) - n)),))) for n in (1, 2)
+    )
+
+    assert one != other
