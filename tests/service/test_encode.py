@@ -35,3 +35,12 @@ def test_key_of_far_years() -> None:
 def test_time() -> None:
     """Times are UTC with exactly three digits, cut and not rounded."""
     assert time_text(1_795_428_000_999_999_999) == "2026-11-23T10:00:00.999Z"
+
+
+def test_key_of_long_ago() -> None:
+    """A question about a time before those that 64 bits of nanoseconds hold has a name too."""
+    (one, other) = (
+        key_text(TaskQuery(windows=(("created_at", Window(after=-(2**63) - n)),))) for n in (1, 2)
+    )
+
+    assert one != other
