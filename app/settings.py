@@ -2,13 +2,10 @@
 
 import os
 import re
-import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from functools import lru_cache
-from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import (
@@ -22,22 +19,35 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnparsableError
 
-PREFIX = "TASKGATE_"
-_ALIAS = re.compile(r"[a-z0-9-]{1,32}")
-_URL = re.compile(
-    r"(https?)://([\w.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?/*", re.ASCII | re.IGNORECASE
+from app.allowed import (
+    ALIAS,
+    CONSUMER,
+    HOST,
+    ORIGIN,
+    PORT_MAX,
+    SHA256,
+    Listed,
+    VariableError,
+    account_alias,
+    certificates,
+    consumer_rate,
+    data_centre,
+    each,
+    fully,
+    issuer_url,
+    network,
+    no_alias_twice,
+    no_service_link,
+    per_second,
+    proxy_url,
+    read_secret,
+    tenant_id,
 )
-_CONSUMER = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_CONSUMER_RATE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)/s", re.ASCII)
-_ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", re.ASCII)
-_HOST = re.compile(r"[a-z0-9.-]+|\[[0-9a-f:]+\]", re.ASCII)
-_PORT_MAX = 65_535
-_RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)(?:/s)?", re.ASCII)
-_PROXY = re.compile(r"https?://(?:[^\s/@]+@)?([\w.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?/?", re.ASCII)
+
+PREFIX = "TASKGATE_"
 # What Kubernetes puts into every pod for a Service called `taskgate` or `taskgate-…`.
 _SERVICE_LINK = re.compile(r"_(SERVICE_HOST|SERVICE_PORT|PORT_\d+_(TCP|UDP|SCTP))(_[A-Z0-9_]+)?")
 
@@ -46,66 +56,14 @@ class SettingsError(Exception):
     """The configuration is wrong; the text names each variable and what is allowed."""
 
 
-class _VariableError(ValueError):
-    """Of the variable, below its section, that the sentence begins with."""
-
-
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether `host` can only be this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _data_centre(text: str) -> str:
-    match = _URL.fullmatch(text.strip())
-    # The value is never repeated: people paste credentials into addresses.
-    if match is None or int(match[3] or 0) > _PORT_MAX:
-        raise ValueError(
-            "must be a data-centre URL such as https://eu2-cloud.acronis.com, without credentials, "
-            "path or query"
-        )
-    scheme, host = match[1].lower(), match[2].lower()
-    if scheme == "http" and not is_loopback(host.strip("[]")):
-        raise ValueError("must be https; http is allowed for loopback hosts only")
-    return f"{scheme}://{host}:{match[3]}" if match[3] else f"{scheme}://{host}"
-
-
-def _alias(text: str) -> str:
-    alias = text.lower()
-    if not _ALIAS.fullmatch(alias):
-        raise ValueError("an alias is [a-z0-9-]{1,32}, in any case here")
-    return alias
-
-
-def _no_alias_twice(accounts: Any) -> Any:
-    # JSON keeps the case of its keys: `EU2` and `eu2` would silently be one.
-    aliases = [str(alias).lower() for alias in accounts] if isinstance(accounts, Mapping) else []
-    for alias in aliases:
-        if aliases.count(alias) > 1:
-            raise ValueError(f"the alias {alias!r} is there twice, for case does not count")
-    return accounts
-
-
-def _no_service_link(value: Any) -> Any:
-    if str(value).startswith("tcp://"):
-        raise ValueError(
-            "is Kubernetes' link to a Service called `taskgate`: use `enableServiceLinks: false`"
-        )
-    return value
 
 
 class AccountSettings(_Section):
     """One account of the platform: where it lives and who we are there."""
 
-    url: Annotated[str, AfterValidator(_data_centre)]
+    url: Annotated[str, AfterValidator(data_centre)]
     client_id: Annotated[str, Field(min_length=1)]
     client_secret: SecretStr | None = None
     client_secret_file: Path | None = None
@@ -114,7 +72,7 @@ class AccountSettings(_Section):
     @model_validator(mode="after")
     def _one_secret(self) -> "AccountSettings":
         if (self.client_secret is None) == (self.client_secret_file is None):
-            raise _VariableError("CLIENT_SECRET or …_FILE is required, one of them")
+            raise VariableError("CLIENT_SECRET or …_FILE is required, one of them")
         self.secret()
         return self
 
@@ -124,86 +82,22 @@ class AccountSettings(_Section):
         Raises:
             ValueError: the file can't be read, or the secret is empty.
         """
-        return _secret("CLIENT_SECRET", self.client_secret, self.client_secret_file)
+        return read_secret("CLIENT_SECRET", self.client_secret, self.client_secret_file)
 
 
-def _secret(name: str, value: SecretStr | None, path: Path | None) -> str:
-    if path is None:
-        secret = value.get_secret_value() if value else ""
-    else:
-        try:
-            found = path.stat()
-            secret = _content(path, (found.st_mtime_ns, found.st_size, found.st_ino))
-        except (OSError, UnicodeDecodeError) as exc:
-            told = f"{name}_FILE can't be read: {path}: {type(exc).__name__}"
-            raise _VariableError(told) from exc
-    if not secret:
-        raise _VariableError(f"{name}{'_FILE' if path else ''} is empty")
-    return secret
-
-
-def _listed(value: Any) -> Any:
-    """Read a comma-separated list; what is empty is refused, for it might be meant as "none"."""
-    if isinstance(value, str):
-        value = [part.strip() for part in value.split(",")]
-    if value is not None and (not value or not all(value)):
-        raise ValueError("has an empty part; leave the variable out for its default")
-    return value
-
-
-Listed = Annotated[tuple[str, ...] | None, NoDecode, BeforeValidator(_listed)]
-
-
-def _each(check: Callable[[str], str]) -> AfterValidator:
-    """Apply `check` to every part of a list."""
-    return AfterValidator(
-        lambda parts: None if parts is None else tuple(check(part) for part in parts)
-    )
-
-
-def _fully(pattern: re.Pattern[str], allowed: str) -> Callable[[str], str]:
-    """Return a check for the whole of a text in lower case; the value is never repeated."""
-
-    def check(text: str) -> str:
-        if not pattern.fullmatch(text.lower()):
-            raise ValueError(allowed)
-        return text.lower()
-
-    return check
-
-
-def _tenant(text: str) -> str:
-    if text.isascii() and text.isdecimal():
-        return text
-    try:
-        return str(UUID(text))
-    except ValueError:
-        raise ValueError("a tenant is a number or a UUID") from None
-
-
-def _network(text: str) -> str:
-    try:
-        return str(ip_network(text))
-    except ValueError:
-        raise ValueError("must be addresses or networks such as 10.0.0.0/8") from None
-
-
-def _rate(text: str) -> str:
-    match = _CONSUMER_RATE.fullmatch(text)
-    if match is None or not float(match[1]):
-        raise ValueError("must be a number a second, such as 50/s")
-    return text
+consumer_name = fully(CONSUMER, "a consumer is [a-z0-9][a-z0-9_-]{0,63}, in any case here")
+ConsumerName = Annotated[str, AfterValidator(consumer_name)]
 
 
 class ConsumerSettings(_Section):
     """One who may ask: by which keys, for what, how often; contract section 7."""
 
     key_sha256: Annotated[
-        Listed, _each(_fully(_SHA256, "must be the SHA-256 of a key, 64 hexadecimal digits"))
+        Listed, each(fully(SHA256, "must be the SHA-256 of a key, 64 hexadecimal digits"))
     ] = None
-    accounts: Annotated[Listed, _each(_fully(_ALIAS, "an alias is [a-z0-9-]{1,32}"))] = None
-    tenants: Annotated[Listed, _each(_tenant)] = None
-    rate: Annotated[str, AfterValidator(_rate)] = "50/s"
+    accounts: Annotated[Listed, each(fully(ALIAS, "an alias is [a-z0-9-]{1,32}"))] = None
+    tenants: Annotated[Listed, each(tenant_id)] = None
+    rate: Annotated[str, AfterValidator(consumer_rate)] = "50/s"
     admin: bool = False
 
     @property
@@ -212,32 +106,12 @@ class ConsumerSettings(_Section):
         return float(self.rate.removesuffix("/s"))
 
 
-consumer_name = _fully(_CONSUMER, "a consumer is [a-z0-9][a-z0-9_-]{0,63}, in any case here")
-ConsumerName = Annotated[str, AfterValidator(consumer_name)]
-
-
-def _issuer(text: str) -> str:
-    scheme, _, rest = text.partition("://")
-    host = rest.partition("/")[0].rpartition(":")[0] or rest.partition("/")[0]
-    secure = scheme == "https" or (scheme == "http" and is_loopback(host.strip("[]")))
-    if not secure or not rest or set(rest) & set("?#@ "):
-        raise ValueError("must be an https URL, exactly as the issuer writes it in `iss`")
-    return text
-
-
 class OidcSettings(_Section):
     """Whose tokens are believed beside keys."""
 
-    issuer: Annotated[str, AfterValidator(_issuer)]
+    issuer: Annotated[str, AfterValidator(issuer_url)]
     audience: Annotated[str, Field(min_length=1)]
     consumer_claim: Annotated[str, Field(min_length=1)] = "azp"
-
-
-@lru_cache(maxsize=64)
-def _content(path: Path, version: tuple[int, ...]) -> str:
-    """Return a file's text; another `version` (time, size, inode) reads it again."""
-    del version
-    return path.read_text(encoding="utf-8").strip()
 
 
 class CacheSettings(_Section):
@@ -253,31 +127,7 @@ class CacheSettings(_Section):
     stale_if_error_s: Annotated[float, Field(ge=0, le=86_400)] = 600
 
 
-def _per_second(value: Any) -> Any:
-    match = _RATE.fullmatch(str(value).strip())
-    if match is None:
-        raise ValueError("must be calls per second, such as 20/s")
-    return match[1]
-
-
-def _certificates(path: Path) -> Path:
-    try:
-        ssl.create_default_context(cafile=path)
-    except OSError as exc:
-        raise ValueError(
-            f"must be a file of PEM certificates: {path}: {type(exc).__name__}"
-        ) from exc
-    return path
-
-
-def _proxy(secret: SecretStr) -> SecretStr:
-    # The value is never repeated: it may hold credentials.
-    if not _PROXY.fullmatch(secret.get_secret_value()):
-        raise ValueError("must be a proxy's URL such as http://proxy.internal:3128")
-    return secret
-
-
-Rate = Annotated[float, BeforeValidator(_per_second), Field(gt=0, le=10_000)]
+Rate = Annotated[float, BeforeValidator(per_second), Field(gt=0, le=10_000)]
 
 
 class UpstreamSettings(_Section):
@@ -290,8 +140,8 @@ class UpstreamSettings(_Section):
     page_size_max: Annotated[int, Field(ge=1, le=10_000)] = 1000
     scan_pages_max: Annotated[int, Field(ge=1, le=1000)] = 10
     body_max_bytes: Annotated[int, Field(ge=65_536, le=1_073_741_824)] = 67_108_864
-    ca_file: Annotated[Path, AfterValidator(_certificates)] | None = None
-    proxy: Annotated[SecretStr, AfterValidator(_proxy)] | None = None
+    ca_file: Annotated[Path, AfterValidator(certificates)] | None = None
+    proxy: Annotated[SecretStr, AfterValidator(proxy_url)] | None = None
 
     @property
     def answer_deadline_s(self) -> float:
@@ -312,10 +162,10 @@ class Settings(BaseSettings):
     )
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=_PORT_MAX), BeforeValidator(_no_service_link)] = 8080
+    port: Annotated[int, Field(ge=0, le=PORT_MAX), BeforeValidator(no_service_link)] = 8080
     accounts: Annotated[
-        Mapping[Annotated[str, AfterValidator(_alias)], AccountSettings],
-        BeforeValidator(_no_alias_twice),
+        Mapping[Annotated[str, AfterValidator(account_alias)], AccountSettings],
+        BeforeValidator(no_alias_twice),
     ] = Field(default_factory=dict)
     auth: Literal["required", "off"] = "required"
     consumers: Mapping[ConsumerName, ConsumerSettings] = Field(default_factory=dict)
@@ -324,12 +174,10 @@ class Settings(BaseSettings):
     cache: CacheSettings = CacheSettings()
     upstream: UpstreamSettings = UpstreamSettings()
     cors_origins: Annotated[
-        Listed, _each(_fully(_ORIGIN, "must be exact origins such as https://app.example.com"))
+        Listed, each(fully(ORIGIN, "must be exact origins such as https://app.example.com"))
     ] = None
-    trusted_proxies: Annotated[Listed, _each(_network)] = None
-    allowed_hosts: Annotated[Listed, _each(_fully(_HOST, "must be host names without a port"))] = (
-        None
-    )
+    trusted_proxies: Annotated[Listed, each(network)] = None
+    allowed_hosts: Annotated[Listed, each(fully(HOST, "must be host names without a port"))] = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
     tls_client_ca: Path | None = None
@@ -343,16 +191,16 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _readable_cursor_secret(self) -> "Settings":
         if self.cursor_secret is not None and self.cursor_secret_file is not None:
-            raise _VariableError("CURSOR_SECRET and …_FILE exclude each other")
+            raise VariableError("CURSOR_SECRET and …_FILE exclude each other")
         self.cursor_key()
         return self
 
     @model_validator(mode="after")
     def _whole_tls(self) -> "Settings":
         if (self.tls_cert is None) != (self.tls_key is None):
-            raise _VariableError("TLS_CERT and TLS_KEY need each other")
+            raise VariableError("TLS_CERT and TLS_KEY need each other")
         if self.tls_client_ca is not None and self.tls_cert is None:
-            raise _VariableError("TLS_CLIENT_CA needs TLS_CERT and TLS_KEY")
+            raise VariableError("TLS_CLIENT_CA needs TLS_CERT and TLS_KEY")
         return self
 
     def cursor_key(self) -> bytes | None:
@@ -363,7 +211,7 @@ class Settings(BaseSettings):
         """
         if self.cursor_secret is None and self.cursor_secret_file is None:
             return None
-        return _secret("CURSOR_SECRET", self.cursor_secret, self.cursor_secret_file).encode()
+        return read_secret("CURSOR_SECRET", self.cursor_secret, self.cursor_secret_file).encode()
 
 
 def load(**overrides: object) -> Settings:
@@ -391,7 +239,7 @@ def _sentence(error: ErrorDetails) -> str:
         return f"{variable} is required"
     if error["type"] in {"dict_type", "model_type"}:
         return _no_section(variable)
-    if isinstance(error.get("ctx", {}).get("error"), _VariableError):
+    if isinstance(error.get("ctx", {}).get("error"), VariableError):
         return f"{variable}__{reason}" if location else PREFIX + reason
     return f"{variable}: {reason}"
 

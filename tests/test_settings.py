@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from app.settings import AccountSettings, SettingsError, is_loopback, load, strangers
+from app.allowed import is_loopback
+from app.settings import AccountSettings, SettingsError, load, strangers
 
 CANARY = "canary-7f3a"
 EU2 = {
