@@ -87,3 +87,11 @@ def test_head(name: str, text: str, taken: int) -> None:
 
     assert len(values) == taken
     assert rest == ",".join(text.split(",")[taken:])
+
+
+def test_read_by_itself() -> None:
+    """A value that can't be taken at once is read by itself, and reading goes on behind it."""
+    text = "eu2.7,eu2.9223372036854775807,8"
+    found = collect([("task", text)], ACTIVITY_PARAMETERS, Faults())
+
+    assert found == {"task": ["eu2.7", "eu2.9223372036854775807", "8"]}
