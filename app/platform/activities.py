@@ -6,7 +6,7 @@ from app.domain.activity import Activity
 from app.domain.reading import Reading
 from app.domain.task import Task
 from app.errors import UpstreamInvalidResponseError
-from app.platform import parts, wire
+from app.platform import decoding, parts
 from app.platform.normalise import reading_of
 from app.platform.wire import Id, WireActivity, WireActivityContext
 
@@ -15,7 +15,7 @@ _NO_CONTEXT = WireActivityContext()
 
 
 def read_activity_page(
-    body: bytes, account: str, items_max: int = wire.ITEMS_MAX
+    body: bytes, account: str, items_max: int = decoding.ITEMS_MAX
 ) -> tuple[tuple[Reading[Activity], ...], str | None]:
     """Return the readings of a page in the platform's order, and the cursor of the next page.
 
@@ -24,7 +24,7 @@ def read_activity_page(
     Raises:
         UpstreamInvalidResponseError: the body is not a page, or of more than `items_max`.
     """
-    items, after = wire.read_items(body, account, items_max=items_max)
+    items, after = decoding.read_items(body, account, items_max=items_max)
     return tuple([read_activity_item(item, account) for item in items]), after
 
 
@@ -34,7 +34,7 @@ def read_activity(body: bytes, account: str) -> Reading[Activity]:
     Raises:
         UpstreamInvalidResponseError: the body is not an activity.
     """
-    reading = read_activity_item(wire.read_object(body, account), account)
+    reading = read_activity_item(decoding.read_object(body, account), account)
     if reading.number is None:
         raise UpstreamInvalidResponseError(
             "The platform's answer is not an activity.", account=account
@@ -44,7 +44,7 @@ def read_activity(body: bytes, account: str) -> Reading[Activity]:
 
 def read_activity_item(item: Raw, account: str) -> Reading[Activity]:
     """Return the reading of one item of a page."""
-    sent, odd = wire.read_activity(item)
+    sent, odd = decoding.read_activity(item)
     told = reading_of(sent, odd, item, account)
     return Reading(
         item=_activity(told.item, sent or _NO_ACTIVITY),

@@ -12,12 +12,12 @@ from msgspec import Raw
 from app.domain.activity import Activity
 from app.domain.reading import Item, Page, Reading
 from app.errors import UpstreamInvalidResponseError
+from app.platform.decoding import read_items
 from app.platform.events import Endpoint, ItemsRead, Listen
 from app.platform.failures import facts_of, is_of_a_front, refusal
 from app.platform.fair import Share
 from app.platform.kinds import ACTIVITIES, TASKS, Kind
 from app.platform.stack import Bounds, Stack
-from app.platform.wire import read_items
 
 _ItemT = TypeVar("_ItemT", bound=Item)
 _T = TypeVar("_T")

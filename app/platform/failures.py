@@ -25,7 +25,7 @@ from app.errors import (
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
-from app.platform.wire import read_refusal
+from app.platform.decoding import read_refusal
 
 # Said to callers when the platform names no time of its own.
 RETRY_AFTER_S: Final = 5.0

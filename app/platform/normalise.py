@@ -11,7 +11,7 @@ from app.domain.status import COMPLETED, status_of
 from app.domain.task import Task
 from app.domain.times import Instant, elapsed_ms, instant
 from app.errors import UpstreamInvalidResponseError
-from app.platform import parts, wire
+from app.platform import decoding, parts
 from app.platform.fault import fault
 from app.platform.wire import WireContext, WireResult, WireTask
 
@@ -26,7 +26,7 @@ _NO_CONTEXT = WireContext()
 
 
 def read_page(
-    body: bytes, account: str, items_max: int = wire.ITEMS_MAX
+    body: bytes, account: str, items_max: int = decoding.ITEMS_MAX
 ) -> tuple[tuple[Reading, ...], str | None]:
     """Return the readings of a page in the platform's order, and the cursor of the next page.
 
@@ -35,13 +35,13 @@ def read_page(
     Raises:
         UpstreamInvalidResponseError: the body is not a page, or of more than `items_max`.
     """
-    items, after = wire.read_items(body, account, items_max=items_max)
+    items, after = decoding.read_items(body, account, items_max=items_max)
     return tuple([read_item(item, account) for item in items]), after
 
 
 def read_item(item: Raw, account: str) -> Reading:
     """Return the reading of one item of a page."""
-    return reading_of(*wire.read_task(item), item, account)
+    return reading_of(*decoding.read_task(item), item, account)
 
 
 def read_task(body: bytes, account: str) -> Reading:
@@ -50,8 +50,8 @@ def read_task(body: bytes, account: str) -> Reading:
     Raises:
         UpstreamInvalidResponseError: the body is not a task.
     """
-    item = wire.read_object(body, account)
-    reading = reading_of(*wire.read_task(item), item, account)
+    item = decoding.read_object(body, account)
+    reading = reading_of(*decoding.read_task(item), item, account)
     if reading.number is None:
         raise UpstreamInvalidResponseError("The platform's answer is not a task.", account=account)
     return reading

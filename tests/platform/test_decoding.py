@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from app.errors import UpstreamInvalidResponseError
-from app.platform.wire import read_activity, read_items, read_object, read_refusal, read_task
+from app.platform.decoding import read_activity, read_items, read_object, read_refusal, read_task
 
 SAMPLES = Path(__file__).parents[1] / "data" / "samples"
 
