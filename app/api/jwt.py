@@ -89,7 +89,7 @@ class TokenVerifier:
         return name if self._clock() < expires_at else None
 
     async def verify(self, token: bytes) -> str:
-        """Return the name of the consumer, in lower case.
+        """Return the name of the consumer, in lower case; a name beyond ASCII is nobody's.
 
         Raises:
             UnauthenticatedError: the token is not valid, or it names nobody.
@@ -104,7 +104,8 @@ class TokenVerifier:
             raise _invalid("no key of the issuer has signed it")
         claims, expires_at = self._claims(token, found)
         name = claims.get(self._oidc.consumer_claim)
-        if not isinstance(name, str) or not name:
+        # Lower case folds other letters, such as the Kelvin sign, into those of a consumer.
+        if not isinstance(name, str) or not name or not name.isascii():
             raise _invalid("it names no consumer")
         self._remember(token, expires_at, name.lower())
         return name.lower()
