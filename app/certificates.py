@@ -16,10 +16,10 @@ class Certificates:
     """A certificate, its key and, if clients must show theirs, the authority for those.
 
     `context` is for the server. When a handshake begins, at most once a second, it is looked
-    whether a file changed (its inode, size or time); a new certificate, key and authority then
+    whether a file changed (its inode, size or times); a new certificate, key and authority then
     count together, for this and every later connection. Files that can't be used, such as a
-    certificate whose key is yet to be written, change nothing but a log line and `reloaded(False)`;
-    the next look is for other files again.
+    certificate whose key is yet to be written, change nothing but a log line and `reloaded(False)`,
+    once; they are read again with every look until they are right.
 
     Raises:
         OSError: the files can't be used at the start.
@@ -37,6 +37,7 @@ class Certificates:
         self._cert, self._key, self._client_ca = cert, key, client_ca
         self._monotonic = monotonic
         self._reloaded = reloaded
+        self._refused: tuple[object, str] | None = None
         self._seen = self._look()
         self._now = self.context = self._read()
         self.context.sni_callback = self._meet
@@ -51,12 +52,13 @@ class Certificates:
         if self._monotonic() >= self._next_look_s:
             self._next_look_s = self._monotonic() + CHECK_EVERY_S
             seen = self._look()
-            if seen != self._seen:
+            # A refusal may have been the moment's, and nothing changes after it.
+            if seen != self._seen or self._refused is not None:
                 self._seen = seen
                 self._reload()
         connection.context = self._now
 
-    def _look(self) -> list[tuple[int, int, int] | None]:
+    def _look(self) -> list[tuple[int, int, int, int] | None]:
         files = (self._cert, self._key, self._client_ca)
         return [None if file is None else _version(file) for file in files]
 
@@ -64,9 +66,13 @@ class Certificates:
         try:
             self._now = self._read()
         except OSError as exc:  # what `ssl` raises is one, too
-            self._reloaded(False)
-            _log.error("certificate_refused", reason=type(exc).__name__)
+            refused, before = (self._seen, type(exc).__name__), self._refused
+            self._refused = refused
+            if refused != before:
+                self._reloaded(False)
+                _log.error("certificate_refused", reason=refused[1])
         else:
+            self._refused = None
             self._reloaded(True)
             _log.info("certificate_read")
 
@@ -85,9 +91,9 @@ class Certificates:
         return context
 
 
-def _version(file: Path) -> tuple[int, int, int] | None:
+def _version(file: Path) -> tuple[int, int, int, int] | None:
     try:
         stat = file.stat()
     except OSError:
         return None
-    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+    return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from app.certificates import Certificates
 from tests.support.platform import FakeTime
+from tests.support.unreadable import Unreadable
 
 ROUNDS = 6  # more than a handshake takes
 
@@ -19,7 +20,7 @@ class Renewals:
     """The files of a server, what clients trust, and what was told of changes."""
 
     def __init__(self, folder: Path, *, clients: bool = False) -> None:
-        self.cert, self.key = folder / "cert.pem", folder / "key.pem"
+        self.cert, self.key = Unreadable(folder / "cert.pem"), folder / "key.pem"
         self.client_ca = folder / "ca.pem" if clients else None
         self.time, self.told, self.writes = FakeTime(), list[bool](), 0
         self.ca, self.clients = trustme.CA(), trustme.CA()
@@ -102,6 +103,20 @@ def test_broken(tmp_path: Path, content: bytes | None) -> None:
     assert found == [first] * 3
     assert [line["event"] for line in logs] == ["certificate_refused"]
     assert "canary" not in str(logs)
+    assert files.meet() not in {first, None}
+    assert files.told == [False, True]
+
+
+def test_read_failed_once(tmp_path: Path) -> None:
+    """A read that failed is tried again each second, though nothing changes; it is told once."""
+    files = Renewals(tmp_path)
+    first = files.meet()
+    files.renew()
+    files.cert.failing = True
+    found = [files.meet() for _ in range(3)]
+    files.cert.failing = False
+
+    assert found == [first] * 3
     assert files.meet() not in {first, None}
     assert files.told == [False, True]
 

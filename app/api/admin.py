@@ -77,7 +77,6 @@ def router(admin: Admin, tasks: TaskService, activities: ItemService) -> APIRout
         purged = admin.purge(
             caller.scope,
             account=wish.account,
-            tenant=wish.tenant and wish.tenant.lower(),
             question=None if wish.query is None else questions.read(wish.query, caller)[0],
             hard=wish.hard,
         )

@@ -1,19 +1,21 @@
 """Who is calling: a key or a token → the consumer, before anything else is looked at."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import override
 
-from app.api.edge import LATE_HEADERS
+from app.api.edge import LATE_HEADERS, REQUESTS_MAX
 from app.api.jwt import TokenVerifier
 from app.api.limits import FailureLimiter, Limiter
 from app.api.roster import Roster
-from app.errors import ScopeDeniedError, UnauthenticatedError
+from app.errors import OverloadedError, ScopeDeniedError, UnauthenticatedError
 from app.service.scope import Caller, Consumer
 
 CREDENTIAL_BYTES_MAX = 8192
+CONSUMER_REQUESTS_MAX = REQUESTS_MAX // 4
 
 CARRIERS = frozenset({b"authorization", b"x-api-key"})
 """The headers that bear a credential; nothing else tells who is calling."""
@@ -139,6 +141,8 @@ class Authentication:
     """Lets consumers in and refuses everybody else; `caller` then stands in the request's state.
 
     Failures are counted by address and, past a bound, refused as 429; valid credentials never are.
+    One consumer has at most `most` requests here at a time, more is 503: waiting with others for
+    one answer is free, and must not take all the places there are.
     """
 
     def __init__(
@@ -149,12 +153,15 @@ class Authentication:
         limiter: Limiter,
         failures: FailureLimiter,
         refused: Callable[[bool], None],
+        most: int = CONSUMER_REQUESTS_MAX,
     ) -> None:
         self._app = app
         self._guard = guard
         self._limiter = limiter
         self._failures = failures
         self._refused = refused
+        self._most = most
+        self._running = Counter[str]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI scope."""
@@ -172,7 +179,13 @@ class Authentication:
         scope["state"]["caller"] = Caller(consumer, self._limiter.take)
         # When the answer leaves: what it cost is known only then.
         scope[LATE_HEADERS].append(partial(self._limiter.headers, consumer))
-        await self._app(scope, receive, send)
+        if self._running[consumer.name] >= self._most:
+            raise OverloadedError("Too many of your requests are running here.", retry_after_s=1)
+        self._running[consumer.name] += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._running[consumer.name] -= 1
 
 
 def _free(_: Consumer) -> None:

@@ -20,6 +20,16 @@ REFRESH_EVERY_S = 60.0
 RETRY_EVERY_S = 5.0  # while there is no key at all
 _RSA_DIGITS_MIN = 342  # base64url digits of 2048 bits
 _WELL_KNOWN = "/.well-known/openid-configuration"
+# What reading the words of a stranger may raise: their types are his choice, too.
+_HOSTILE = (
+    JoseError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    RecursionError,
+)
 _log = structlog.get_logger()
 
 Fetch = Callable[[str], Awaitable[bytes]]
@@ -79,7 +89,7 @@ class TokenVerifier:
         return name if self._clock() < expires_at else None
 
     async def verify(self, token: bytes) -> str:
-        """Return the name of the consumer, in lower case.
+        """Return the name of the consumer, in lower case; a name beyond ASCII is nobody's.
 
         Raises:
             UnauthenticatedError: the token is not valid, or it names nobody.
@@ -92,14 +102,18 @@ class TokenVerifier:
             found = self._keys.get(header.kid)
         if found is None or found[0] != header.alg:
             raise _invalid("no key of the issuer has signed it")
-        claims = self._claims(token, found)
+        claims, expires_at = self._claims(token, found)
         name = claims.get(self._oidc.consumer_claim)
-        if not isinstance(name, str) or not name:
+        # Lower case folds other letters, such as the Kelvin sign, into those of a consumer.
+        if not isinstance(name, str) or not name or not name.isascii():
             raise _invalid("it names no consumer")
-        self._remember(token, claims, name.lower())
+        self._remember(token, expires_at, name.lower())
         return name.lower()
 
-    def _claims(self, token: bytes, found: tuple[str, RSAKey | ECKey]) -> dict[str, Any]:
+    def _claims(
+        self, token: bytes, found: tuple[str, RSAKey | ECKey]
+    ) -> tuple[dict[str, Any], float]:
+        """Return what the token claims, and when it expires in Unix time."""
         algorithm, key = found
         # Issuers put header fields of their own beside those that the standard knows.
         registry = jws.JWSRegistry(algorithms=[algorithm], strict_check_header=False)
@@ -113,14 +127,14 @@ class TokenVerifier:
         try:
             claims = jwt.decode(token, key, registry=registry).claims
             rules.validate(claims)
-        except (JoseError, ValueError) as exc:
+            return claims, float(claims["exp"])
+        except _HOSTILE as exc:
             raise _invalid(f"it was refused ({type(exc).__name__})") from None
-        return claims
 
-    def _remember(self, token: bytes, claims: Mapping[str, Any], name: str) -> None:
+    def _remember(self, token: bytes, expires_at: float, name: str) -> None:
         if len(self._remembered) >= self._remembered_max:
             self._remembered.clear()
-        self._remembered[token] = (float(claims["exp"]), name)
+        self._remembered[token] = (expires_at, name)
 
     async def _refresh(self, kid: str) -> None:
         async with self._refreshing:

@@ -77,8 +77,8 @@ class Roster:
     """Holds the consumers as they are now.
 
     `current()` is cheap: at most once a second it looks whether the file changed (its inode, size
-    or time), and reads it then. A file that can't be read, or that is wrong, changes nothing but a
-    log line and `reloaded(ok=False)`; the next look is for another file again.
+    or times), and reads it then. A file that can't be read, or that is wrong, changes nothing but a
+    log line and `reloaded(ok=False)`, once; it is read again with every look until it is right.
 
     Raises:
         SettingsError: the consumers can't be known at the start.
@@ -99,6 +99,7 @@ class Roster:
         self._salt = salt
         self._monotonic = monotonic
         self._reloaded = reloaded
+        self._refused: tuple[object, str] | None = None
         self._seen = self._look()
         try:
             self._now = self._read()
@@ -111,27 +112,32 @@ class Roster:
         if self._file is not None and self._monotonic() >= self._next_look_s:
             self._next_look_s = self._monotonic() + CHECK_EVERY_S
             seen = self._look()
-            if seen != self._seen:
+            # A refusal may have been the moment's: a revocation must not wait for another change.
+            if seen != self._seen or self._refused is not None:
                 self._seen = seen
                 self._reload()
         return self._now
 
-    def _look(self) -> tuple[int, int, int] | None:
+    def _look(self) -> tuple[int, int, int, int] | None:
         if self._file is None:
             return None
         try:
             stat = self._file.stat()
         except OSError:
             return None
-        return stat.st_mtime_ns, stat.st_size, stat.st_ino
+        return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino
 
     def _reload(self) -> None:
         try:
             self._now = self._read()
         except (OSError, ValueError) as exc:
-            self._reloaded(False)
-            _log.error("consumers_file_refused", reason=_reason(exc))
+            refused, before = (self._seen, _reason(exc)), self._refused
+            self._refused = refused
+            if refused != before:
+                self._reloaded(False)
+                _log.error("consumers_file_refused", reason=refused[1])
         else:
+            self._refused = None
             self._reloaded(True)
             _log.info("consumers_file_read", consumers=len(self._now.by_name))
 

@@ -32,7 +32,10 @@ class Purge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     account: Annotated[_AnId | None, Meta(description="Alias.", examples=["eu2"])] = None
     tenant: Annotated[
         _AnId | None,
-        Meta(description="Numeric id or UUID; lists that name others are left alone."),
+        Meta(
+            description="Numeric id or UUID, for all that may show something of it: every answer "
+            "within `account`, since what is below which tenant nobody can tell beforehand."
+        ),
     ] = None
     query: Annotated[
         Annotated[str, Meta(max_length=8192)] | None,
@@ -96,13 +99,13 @@ class Admin:
         scope: Scope,
         *,
         account: str | None = None,
-        tenant: str | None = None,
         question: Question | None = None,
         hard: bool = False,
     ) -> int:
         """End the freshness of what matches all that is given, and return how many were kept.
 
-        By a tenant goes what may show something of it: all but what is narrowed to others.
+        A tenant narrows nothing, so none is taken: a list that names another may name its parent,
+        or the same one by its other spelling, and what is below what, nobody can tell.
 
         Raises:
             AccountNotFoundError: there is no `account`.
@@ -116,11 +119,8 @@ class Admin:
         def matches(key: Hashable) -> bool:
             if not isinstance(key, Question) or not _is_within(key, scope):
                 return False
-            return (
-                (account is None or account in _accounts(key))
-                and (tenant is None or _may_show(key, tenant))
-                and (question is None or _asks(key, question))
-            )
+            within = account is None or account in _accounts(key)
+            return within and (question is None or _asks(key, question))
 
         return self._house.cache.purge(matches, hard=hard)
 
@@ -204,12 +204,6 @@ def _is_within(question: Question, scope: Scope) -> bool:
     """Say whether all that an answer may show is in `scope`."""
     visible = all(scope.sees(account) for account in _accounts(question))
     return visible and scope.tenants in {None, _within(question)}
-
-
-def _may_show(question: Question, tenant: str) -> bool:
-    """Say no only of lists that name other tenants; what is below what, nobody can tell."""
-    named = question.values("tenant") if isinstance(question, TaskQuery) else ()
-    return not named or tenant in named
 
 
 def _asks(question: Question, other: Question) -> bool:

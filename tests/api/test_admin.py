@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from tests.api.test_scopes import served
 from tests.support.consumers import required
-from tests.support.estate import BAKERY, CONSUMERS, NORTH, headers
+from tests.support.estate import BAKERY, CONSUMERS, NORTH, NORTH_UUID, PARTNER, headers
 from tests.support.platform import FakeTime
 
 _ADMINS = required(**{name: given | {"admin": True} for name, given in CONSUMERS.items()})[
@@ -31,7 +31,7 @@ async def explain(client: httpx.AsyncClient, path: str, kind: str = "admin") -> 
 
 @pytest.mark.parametrize(
     ("body", "purged"),
-    [({"all": True}, 5), ({"account": "eu2"}, 4), ({"account": "us"}, 3), ({"tenant": NORTH}, 4),
+    [({"all": True}, 5), ({"account": "eu2"}, 4), ({"account": "us"}, 3), ({"tenant": NORTH}, 5),
      ({"tenant": BAKERY, "account": "us"}, 3), ({"query": "/v1/tasks"}, 2),
      ({"query": "/v1/tasks?partial=deny&%6cimit=0100&account=US&account=eu2,us"}, 2),
      ({"query": "/v1/tasks/eu2.1"}, 1), ({"query": "/v1/tasks/eu2.1/activities?view=tree"}, 1),
@@ -45,6 +45,19 @@ async def test_purge(time: FakeTime, body: dict[str, Any], purged: int) -> None:
         answer = await purge(client, **body)
 
     assert (answer.status_code, answer.json()) == (200, {"purged": purged})
+
+
+@pytest.mark.parametrize("tenant", [BAKERY, NORTH, NORTH_UUID])
+async def test_purge_tenant(time: FakeTime, tenant: str) -> None:
+    """Nothing that may show a tenant is left, also where its parent or its UUID was asked for."""
+    lists = [f"/v1/tasks?tenant={each}" for each in (PARTNER, NORTH, NORTH_UUID)]
+    async with served(time) as (client, _):
+        for path in lists:
+            await client.get(path, headers=headers("all"))
+        await purge(client, tenant=tenant, hard=True)
+        answers = [await client.get(path, headers=headers("all")) for path in lists]
+
+    assert all("fwd=" in answer.headers["cache-status"] for answer in answers)
 
 
 async def test_asks_again(time: FakeTime) -> None:

@@ -1,17 +1,23 @@
 """The door, through the whole service: who is let in, and what the others are told."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import anyio
 import httpx
 import pytest
+from starlette.requests import Request
+from starlette.types import Message, Receive, Send
+from starlette.types import Scope as ASGIScope
 from structlog.testing import capture_logs
 
-from app.api.consumers import Credential, Guard
-from app.api.limits import FAILURES_BURST
+from app.api.consumers import Authentication, Credential, Guard
+from app.api.edge import LATE_HEADERS
+from app.api.limits import FAILURES_BURST, FailureLimiter, Limiter
 from app.api.roster import Roster
-from app.errors import UnauthenticatedError
+from app.errors import OverloadedError, UnauthenticatedError
 from app.settings import OidcSettings
 from tests.support.consumers import (
     AUDIENCE,
@@ -176,12 +182,13 @@ async def test_token(time: FakeTime) -> None:
     until = int(time.clock()) + 60
     async with running(built(settings, network(platforms), time)) as client:
         sent = [token(exp=until), token(exp=until), token(exp=until, azp="nobody"), b"tg_nobody"]
+        sent.append(b"eyJhbGciOiJFUzI1NiIsImtpZCI6ImUxIiwiY3JpdCI6NX0.e30.AAAA")  # "crit": 5
         codes = [
             (await client.get("/v1/tasks", headers={"X-API-Key": each.decode()})).status_code
             for each in sent
         ]
 
-    assert codes == [200, 200, 401, 401]
+    assert codes == [200, 200, 401, 401, 401]
     assert len(issuer.asked) == 2
 
 
@@ -201,6 +208,44 @@ def test_recall() -> None:
     assert guard.recall([(b"x-api-key", b"tg_nobody")]) is None
     with pytest.raises(UnauthenticatedError):
         guard.recall([])
+
+
+async def test_one_of_many(time: FakeTime) -> None:
+    """One consumer's waiting requests never take the places of the others."""
+    held = anyio.Event()
+
+    async def hang(_scope: ASGIScope, _receive: Receive, _send: Send) -> None:
+        await held.wait()
+
+    told = configured("eu2", **required(bi={}, shop={}))
+    roster = Roster(told, salt=b"s", monotonic=time.monotonic, reloaded=lambda _: None)
+    door = Authentication(
+        hang, guard=Guard(roster, None), limiter=Limiter(monotonic=time.monotonic),
+        failures=FailureLimiter(monotonic=time.monotonic), refused=lambda _: None, most=2,
+    )  # fmt: skip
+    async with asyncio.TaskGroup() as group:
+        waiting = [group.create_task(ask(door, name)) for name in ("bi", "bi", "bi", "shop")]
+        await anyio.wait_all_tasks_blocked()
+        assert [each.done() for each in waiting] == [False, False, True, False]
+        held.set()
+
+    assert [each.result() for each in waiting] == [None, None, "overloaded", None]
+    assert [await ask(door, "bi") for _ in range(3)] == [None] * 3
+
+
+async def ask(door: Authentication, name: str) -> str | None:
+    """Send one request past the door; return the code of the refusal."""
+    field = (b"x-api-key", key_of(name).encode())
+    scope = {"type": "http", "path": "/v1/tasks", "headers": [field], "state": {}, LATE_HEADERS: []}
+    try:
+        await door(scope, Request(scope).receive, nowhere)
+    except OverloadedError as error:
+        return error.slug
+    return None
+
+
+async def nowhere(_: Message) -> None:
+    """Send nothing."""
 
 
 async def test_off(time: FakeTime) -> None:

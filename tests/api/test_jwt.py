@@ -1,11 +1,16 @@
 """Tokens of an issuer: what is believed, and when its keys are asked for."""
 
 import asyncio
+import base64
+import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import anyio
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from app.api.jwt import FetchError, TokenVerifier
@@ -72,12 +77,15 @@ async def test_good(door: Door, key: Callable[[], object]) -> None:
         {"exp": -31},
         {"exp": None},
         {"exp": "soon"},
+        {"exp": 10**400},
         {"nbf": 31},
         {"azp": None},
         {"azp": ""},
         {"azp": ["bi"]},
+        {"azp": "\u212aiosk"},
+        {"azp": "b\u0130"},
     ],
-    ids=str,
+    ids=lambda claims: ascii(claims)[:30],
 )
 async def test_bad_claims(door: Door, claims: dict[str, Any]) -> None:
     """Issuer, audience, expiry and `nbf` must hold, with half a minute of leeway."""
@@ -130,6 +138,41 @@ def _forged() -> bytes:
 async def test_not_signed_by_issuer(door: Door, sent: bytes) -> None:
     """Only a signature of the issuer's own key counts, with that key's algorithm."""
     await door.refused(sent)
+
+
+def unsigned(header: dict[str, Any], claims: Any) -> bytes:
+    """Return what a stranger can send who knows the id of a public key."""
+    told = [json.dumps({"alg": "ES256", "kid": "e1"} | header), json.dumps(claims), "\0" * 64]
+    return b".".join(base64.urlsafe_b64encode(part.encode()).rstrip(b"=") for part in told)
+
+
+FIELDS = ["crit", "b64", "typ", "cty", "jwk", "x5c", "zip", "exp", "nbf", "iat", "iss", "aud"]
+ODD = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=9), st.just(10**400),
+    st.lists(st.sampled_from([5, None, "b64", "x"]), max_size=2), st.just({"b64": {}}),
+)  # fmt: skip
+ODDITIES = st.dictionaries(st.sampled_from(FIELDS), ODD, min_size=1, max_size=4)
+
+
+@given(header=ODDITIES, claims=ODDITIES | ODD)
+@settings(max_examples=60, deadline=None)
+async def test_unsigned(header: dict[str, Any], claims: Any) -> None:
+    """Whatever a stranger writes into a token is a refusal, never a fault of ours."""
+    await Door(FakeIssuer(ec_key())).refused(unsigned(header, claims))
+
+
+@pytest.mark.parametrize("value", [5, None, [5], {}], ids=repr)
+async def test_odd_crit(door: Door, value: object) -> None:
+    """Header fields of a kind that no standard knows are a refusal."""
+    await door.refused(unsigned({"crit": value}, {}))
+
+
+@given(claims=ODDITIES)
+@settings(max_examples=30, deadline=None)
+async def test_odd_claims(claims: dict[str, Any]) -> None:
+    """Claims of any kind are believed or refused, also those that the issuer signed."""
+    with suppress(UnauthenticatedError):
+        assert await Door(FakeIssuer(ec_key())).verifier.verify(token(**claims)) == "bi"
 
 
 @pytest.mark.parametrize(

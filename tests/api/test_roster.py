@@ -14,6 +14,7 @@ from app.settings import OidcSettings, Settings, SettingsError
 from tests.support.consumers import AUDIENCE, ISSUER, consumer, key_of
 from tests.support.platform import FakeTime
 from tests.support.serving import configured
+from tests.support.unreadable import Unreadable
 
 SHOP = f"""
 [consumers.shop]
@@ -135,6 +136,38 @@ def test_gone(world: World) -> None:
     world.write(SHOP.replace("next", "more"))
     assert world.who("shop") == "shop"
     assert world.told == [False, True]
+
+
+def test_read_failed_once(world: World) -> None:
+    """A read that failed is tried again each second, though nothing changes; it is told once."""
+    file = Unreadable(world.file)
+    roster = Roster(
+        world.settings.model_copy(update={"consumers_file": file}),
+        salt=b"s",
+        monotonic=world.time.monotonic,
+        reloaded=world.told.append,
+    )
+    world.roster = roster
+    world.write(SHOP.replace(digest(key_of("shop")), "0" * 64))
+    file.failing = True
+    with capture_logs() as logs:
+        assert [world.who("shop") for _ in range(3)] == ["shop"] * 3
+        file.failing = False
+        assert world.who("shop") is None
+        assert world.who("next") == "shop"
+
+    assert [line["event"] for line in logs] == ["consumers_file_refused", "consumers_file_read"]
+    assert world.told == [False, True]
+
+
+def test_same_time(world: World) -> None:
+    """A file of the same size whose time was set back is another one."""
+    before, revoked = world.file.stat(), SHOP.replace(digest(key_of("shop")), "0" * 64)
+    while world.file.stat().st_ctime_ns == before.st_ctime_ns:  # the system's clock has steps
+        world.write(revoked)
+        os.utime(world.file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    assert world.who("shop") is None
 
 
 @pytest.mark.parametrize("text", [None, "?"], ids=["missing", "broken"])
