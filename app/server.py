@@ -29,6 +29,7 @@ class Bounds(NamedTuple):
     refusals: int = 100  # that may wait for their last words to be read
     head_bytes: int = 32_768
     head_fields: int = 100
+    pipelined: int = 128  # requests of one connection that wait behind the one that runs
     request_s: float = 10.0  # for a head or a body to arrive
     unread_s: float = 30.0  # for a caller to take what was sent
     linger_s: float = 1.0  # for the last words to reach a caller who still speaks
@@ -73,7 +74,7 @@ def bounded(
     )
 
 
-class _TooMuchHeadError(Exception):
+class _StopError(Exception):
     """The parser stops here; the answer is made where it is caught."""
 
 
@@ -109,7 +110,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._began = False  # a request began in the bytes that are being read
         self._head_bytes = 0
         self._came_bytes = 0  # in the bytes that are being read
-        self._too_much = False
+        self._refusal: tuple[ServiceError, str] | None = None  # and the bound, of a request
         self._ended = False
 
     @override
@@ -163,8 +164,13 @@ class BoundedProtocol(HttpToolsProtocol):
         # A field may be a byte shorter there, without the blank after its colon.
         little = self._head_bytes + self._came_bytes + fields <= bytes_max
         if fields > self._bounds.head_fields or not (little or self._size_bytes() <= bytes_max):
-            self._too_much = True
-            raise _TooMuchHeadError
+            self._refusal = _too_much_head(), "head"
+            raise _StopError
+        # uvicorn parses all that it read before any of it is answered, and then reads on: each
+        # request that waits has a scope, and the smallest come 14,000 to a read.
+        if len(self.pipeline) >= self._bounds.pipelined:
+            self._refusal = OverloadedError("Too many requests wait here."), "pipelined"
+            raise _StopError
         self._in_head = False
         super().on_headers_complete()
 
@@ -200,10 +206,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     @override
     def send_400_response(self, msg: str) -> None:
-        if self._too_much:
-            self._refuse(_too_much_head(), "head")
-        else:
-            self._refuse(InvalidParameterError("This is no HTTP request."), "parse")
+        self._refuse(
+            *(self._refusal or (InvalidParameterError("This is no HTTP request."), "parse"))
+        )
 
     def _size_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
@@ -257,6 +262,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         if bool(self.cycle) and not self.cycle.response_complete:
             # An earlier request of this connection is being answered: no word may come between.
+            self.pipeline.clear()
             self.transport.close()
             return
         self.transport.write(_answer(error, self._fresh_id()))

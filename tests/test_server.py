@@ -14,7 +14,7 @@ from uvicorn.server import ServerState
 from app.server import BoundedProtocol, Bounds, bounded, descriptors
 
 GET = b"GET /v1/tasks HTTP/1.1\r\nHost: gate\r\n\r\n"
-BOUNDS = Bounds(connections=2, refusals=1, head_bytes=200, head_fields=4)
+BOUNDS = Bounds(connections=2, refusals=1, head_bytes=200, head_fields=4, pipelined=16)
 
 
 class Timer:
@@ -196,6 +196,18 @@ def test_many_small_requests() -> None:
     line.hear(GET[9:])
 
     assert line.cuts == []
+
+
+def test_pipelined() -> None:
+    """Few requests wait behind the one that runs; with one more all end, and let go of memory."""
+    line = Line()
+    line.hear(GET * 17)
+    assert (line.cuts, len(line.protocol.pipeline)) == ([], 16)
+    line.answer()
+    line.hear(GET, GET * 9)
+
+    assert (line.transport.sent, line.transport.ended) == (b"", "closed")
+    assert (line.cuts, len(line.protocol.pipeline)) == (["pipelined"], 0)
 
 
 def test_no_http() -> None:
