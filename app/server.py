@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, cast
 
+import uvloop
 from typing_extensions import override
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -44,6 +45,8 @@ def descriptors(soft: int, hard: int, bounds: Bounds = _BOUNDS) -> tuple[int, Bo
 
     A process commonly gets 1,024 and may ask for more; each connection takes one. Running out of
     them would stop the listener as well as the platform's side: a slow death instead of a refusal.
+    Over TLS a connection counts once its handshake is done: those before it take descriptors beyond
+    the bound, each for five seconds at most.
     """
     unlimited = resource.RLIM_INFINITY
     around = bounds.refusals + _OTHER_FILES
@@ -52,6 +55,21 @@ def descriptors(soft: int, hard: int, bounds: Bounds = _BOUNDS) -> tuple[int, Bo
     limit = soft if soft == unlimited else max(soft, given)
     room = bounds.connections if limit == unlimited else min(bounds.connections, limit - around)
     return limit, bounds._replace(connections=max(room, 1))
+
+
+class ServerLoop(uvloop.Loop):
+    """uvloop with little patience for who connects and never speaks TLS.
+
+    uvicorn's server has no word for it, and our bounds begin where the handshake ends.
+    """
+
+    handshake_s = 5.0  # uvloop's own is a minute
+
+    @override
+    async def create_server(self, *args: Any, **kwargs: Any) -> Any:
+        if kwargs.get("ssl") is not None:
+            kwargs["ssl_handshake_timeout"] = self.handshake_s
+        return await super().create_server(*args, **kwargs)
 
 
 def bounded(

@@ -2,6 +2,7 @@
 
 import asyncio
 import resource
+import ssl
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -11,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 from uvicorn.server import ServerState
 
-from app.server import BoundedProtocol, Bounds, bounded, descriptors
+from app.server import BoundedProtocol, Bounds, ServerLoop, bounded, descriptors
 
 GET = b"GET /v1/tasks HTTP/1.1\r\nHost: gate\r\n\r\n"
 BOUNDS = Bounds(connections=2, refusals=1, head_bytes=200, head_fields=4, pipelined=16)
@@ -321,6 +322,40 @@ def test_descriptors(soft: int, hard: int, limit: int, connections: int) -> None
     found, bounds = descriptors(soft, hard)
 
     assert (found, bounds.connections) == (limit, connections)
+
+
+class Hasty(ServerLoop):
+    """Waits for a moment only."""
+
+    handshake_s = 0.01
+
+
+def test_handshake() -> None:
+    """Who connects to TLS and says nothing is let go of, after seconds."""
+
+    async def silent() -> bytes:
+        loop = asyncio.get_running_loop()
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        async with await loop.create_server(asyncio.Protocol, "127.0.0.1", 0, ssl=tls) as server:
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            said = await reader.read()
+            writer.close()
+        return said
+
+    with asyncio.Runner(loop_factory=Hasty) as runner:
+        assert runner.run(silent()) == b""
+    assert ServerLoop.handshake_s == 5
+
+
+def test_plain_listener() -> None:
+    """Without TLS there is no handshake to wait for."""
+
+    async def listen() -> None:
+        loop = asyncio.get_running_loop()
+        (await loop.create_server(asyncio.Protocol, "127.0.0.1", 0)).close()
+
+    with asyncio.Runner(loop_factory=ServerLoop) as runner:
+        runner.run(listen())
 
 
 def test_bounded() -> None:
