@@ -12,6 +12,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from app.api.edge import HSTS, SECURITY
 from app.api.fastlane import FastLane
 from app.api.problems import problem_response
 from app.api.protocol_door import protocol_door
@@ -101,7 +102,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     A request that comes whole arms no timer; one that comes in pieces arms one for all of them, so
     a byte now and then buys no time. `waiting` holds those whose request is yet to come, of all
-    connections, the longest wait first: where no more fit, it makes room for who may be quicker.
+    connections, the longest wait first: where no more fit, it makes room for who may be quicker; so
+    does, when nobody waits, a connection between two requests.
     """
 
     def __init__(
@@ -238,11 +240,25 @@ class BoundedProtocol(HttpToolsProtocol):
             self._waiting[self] = None
 
     def _room_made(self) -> bool:
-        """End the connection whose request is awaited longest; False when none is awaited."""
-        for slowest in self._waiting:
-            slowest.make_way()
-            return True
-        return False
+        """End the connection whose request is awaited longest, or else one that is idle.
+
+        False when all are being answered.
+        """
+        # Looked for only here: a list of the idle would cost each request two changes.
+        others = cast("set[BoundedProtocol]", self.connections)
+        leaver = next(iter(self._waiting), None) or next(
+            filter(BoundedProtocol.idles, others), None
+        )
+        if leaver is not None:
+            leaver.make_way()
+        return leaver is not None
+
+    def idles(self) -> bool:
+        """Say whether its last request is answered, to the last byte, and no other has begun."""
+        if self._ended or not self._whole or self.transport.is_closing():
+            return False
+        answering = bool(self.cycle) and not self.cycle.response_complete
+        return not answering and not self.transport.get_write_buffer_size()
 
     def make_way(self) -> None:
         """End at once, in favour of another connection."""
@@ -283,17 +299,18 @@ class BoundedProtocol(HttpToolsProtocol):
             self.pipeline.clear()
             self.transport.close()
             return
-        self.transport.write(_answer(error, self._fresh_id()))
+        secure = self.scheme == "https"
+        self.transport.write(_answer(error, self._fresh_id(), secure=secure))
         # Closing at once would meet what the caller still sends with a reset that eats the answer.
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._timer = self.loop.call_later(self._bounds.linger_s, self.transport.abort)
 
 
-def _answer(error: ServiceError, request_id: str) -> bytes:
+def _answer(error: ServiceError, request_id: str, *, secure: bool) -> bytes:
     response = problem_response(error, instance="/", request_id=request_id)
     head = [*response.raw_headers, (b"x-request-id", request_id.encode())]
-    head.append((b"connection", b"close"))
+    head += [*SECURITY, *([HSTS] if secure else []), (b"connection", b"close")]
     lines = b"".join(b"%s: %s\r\n" % field for field in head)
     return STATUS_LINE[error.status] + lines + b"\r\n" + bytes(response.body)
 

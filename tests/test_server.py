@@ -64,14 +64,20 @@ class Transport(asyncio.Transport):
     def __init__(self, *, eof: bool = True) -> None:
         super().__init__()
         self.sent, self.ended, self.eof, self.half = b"", "", eof, False
+        self.unsent = 0
 
     @override
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return None
+        # As a line over TLS has it, which is also the one that can't half end.
+        return None if self.eof else {"sslcontext": True}.get(name)
 
     @override
     def write(self, data: Any) -> None:
         self.sent += bytes(data)
+
+    @override
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
 
     @override
     def can_write_eof(self) -> bool:
@@ -184,6 +190,8 @@ def test_head(parts: list[bytes]) -> None:
     assert head.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
     assert b"content-type: application/problem+json" in head
     assert b"x-request-id: fresh" in head
+    assert b"\r\nx-content-type-options: nosniff\r\n" in head
+    assert b"strict-transport-security" not in head
     assert b'"code":"headers-too-large"' in body
     assert (line.transport.half, line.cuts) == (True, ["head"])
     line.loop.fire()
@@ -217,6 +225,7 @@ def test_no_http() -> None:
     line.hear(b"\x16\x03\x01\r\n\r\n")
 
     assert line.transport.sent.startswith(b"HTTP/1.1 400 ")
+    assert b"\r\nstrict-transport-security: max-age=" in line.transport.sent
     assert (line.transport.half, line.cuts) == (False, ["parse"])
 
 
@@ -259,6 +268,35 @@ def test_crowded() -> None:
     assert (third.cuts, third.transport.sent) == ([], b"")
     second.protocol.connection_lost(None)
     assert first.waiting == {}
+
+
+def test_idle() -> None:
+    """Where no more fit and no request is awaited, who is between two of them makes room."""
+    first = Line()
+    second = Line(first)
+    for line in (first, second):
+        line.hear(GET)
+    second.answer()
+    third = Line(first)
+    third.hear(GET)
+
+    assert (second.transport.ended, second.cuts) == ("aborted", ["crowded"])
+    assert [line.transport.ended for line in (first, third)] == ["", ""]
+
+
+@pytest.mark.parametrize("state", ["closing", "unsent"])
+def test_not_idle(state: str) -> None:
+    """Who still takes an answer, or leaves anyway, makes no room."""
+    lines = [Line()]
+    lines.append(Line(lines[0]))
+    for line in lines:
+        line.hear(GET)
+        line.answer()
+        line.transport.unsent = state == "unsent"
+        line.transport.ended = "closed" if state == "closing" else ""
+    lines.append(Line(lines[0]))
+
+    assert [line.cuts for line in lines] == [[], [], ["connections"]]
 
 
 def test_waiting() -> None:
