@@ -33,6 +33,7 @@ class Bounds(NamedTuple):
     head_fields: int = 100
     pipelined: int = 128  # requests of one connection that wait behind the one that runs
     request_s: float = 10.0  # for a head or a body to arrive
+    patience_s: float = 1.0  # with a request that may be on its way, where no more fit
     unread_s: float = 30.0  # for a caller to take what was sent
     linger_s: float = 1.0  # for the last words to reach a caller who still speaks
 
@@ -115,7 +116,7 @@ class BoundedProtocol(HttpToolsProtocol):
         *,
         cut: Callable[[str], None],
         fresh_id: Callable[[], str],
-        waiting: dict["BoundedProtocol", None],
+        waiting: dict["BoundedProtocol", float],
         bounds: Bounds = _BOUNDS,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
@@ -237,18 +238,19 @@ class BoundedProtocol(HttpToolsProtocol):
         """Bound the time for the rest of a request."""
         if self._timer is None:
             self._timer = self.loop.call_later(self._bounds.request_s, self._too_slow)
-            self._waiting[self] = None
+            self._waiting[self] = self.loop.time()
 
     def _room_made(self) -> bool:
-        """End the connection whose request is awaited longest, or else one that is idle.
+        """End the connection whose request is awaited longest, or one that is idle.
 
-        False when all are being answered.
+        The idle one unless a request is awaited for `patience_s`: it may just be on its way. False
+        when all are being answered.
         """
         # Looked for only here: a list of the idle would cost each request two changes.
         others = cast("set[BoundedProtocol]", self.connections)
-        leaver = next(iter(self._waiting), None) or next(
-            filter(BoundedProtocol.idles, others), None
-        )
+        leaver = next(iter(self._waiting), None)
+        if leaver is None or self.loop.time() - self._waiting[leaver] < self._bounds.patience_s:
+            leaver = next(filter(BoundedProtocol.idles, others), leaver)
         if leaver is not None:
             leaver.make_way()
         return leaver is not None

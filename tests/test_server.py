@@ -45,6 +45,10 @@ class Loop:
         work.close()
         return asyncio.Future(loop=cast("Any", self))
 
+    def time(self) -> float:
+        """Stand still."""
+        return 0.0
+
     def get_debug(self) -> bool:
         """Futures ask."""
         return False
@@ -114,7 +118,7 @@ class Line:
     def __init__(self, other: "Line | None" = None, *, eof: bool = True) -> None:
         self.loop, self.transport, self.cuts = Loop(), Transport(eof=eof), list[str]()
         self.state: ServerState = other.state if other else ServerState()
-        self.waiting: dict[BoundedProtocol, None] = other.waiting if other else {}
+        self.waiting: dict[BoundedProtocol, float] = other.waiting if other else {}
         self.protocol = BoundedProtocol(
             uvicorn.Config(_app, log_config=None, lifespan="off"),
             self.state,
@@ -282,6 +286,20 @@ def test_idle() -> None:
 
     assert (second.transport.ended, second.cuts) == ("aborted", ["crowded"])
     assert [line.transport.ended for line in (first, third)] == ["", ""]
+
+
+@pytest.mark.parametrize(("waited_s", "cut"), [(0.9, "idle"), (1, "silent")])
+def test_idle_or_silent(waited_s: float, cut: str) -> None:
+    """Who has only just connected stays, before one that is idle; who is long silent does not."""
+    idle = Line()
+    silent = Line(idle)
+    idle.hear(GET)
+    idle.answer()
+    silent.waiting[silent.protocol] -= waited_s
+    Line(idle)
+
+    assert {"idle": idle.cuts, "silent": silent.cuts}[cut] == ["crowded"]
+    assert idle.cuts + silent.cuts == ["crowded"]
 
 
 @pytest.mark.parametrize("state", ["closing", "unsent"])
