@@ -188,7 +188,7 @@ def _server_config(
     certificates = _certificates(configured, certificate_read)
     config = uvicorn.Config(
         app,
-        loop="uvloop",
+        loop="app.server:ServerLoop",
         http=http,
         ws="none",
         lifespan="on",

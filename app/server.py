@@ -6,11 +6,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, cast
 
+import uvloop
 from typing_extensions import override
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from app.api.edge import HSTS, SECURITY
 from app.api.fastlane import FastLane
 from app.api.problems import problem_response
 from app.api.protocol_door import protocol_door
@@ -29,7 +31,9 @@ class Bounds(NamedTuple):
     refusals: int = 100  # that may wait for their last words to be read
     head_bytes: int = 32_768
     head_fields: int = 100
+    pipelined: int = 128  # requests of one connection that wait behind the one that runs
     request_s: float = 10.0  # for a head or a body to arrive
+    patience_s: float = 1.0  # with a request that may be on its way, where no more fit
     unread_s: float = 30.0  # for a caller to take what was sent
     linger_s: float = 1.0  # for the last words to reach a caller who still speaks
 
@@ -43,6 +47,8 @@ def descriptors(soft: int, hard: int, bounds: Bounds = _BOUNDS) -> tuple[int, Bo
 
     A process commonly gets 1,024 and may ask for more; each connection takes one. Running out of
     them would stop the listener as well as the platform's side: a slow death instead of a refusal.
+    Over TLS a connection counts once its handshake is done: those before it take descriptors beyond
+    the bound, each for five seconds at most.
     """
     unlimited = resource.RLIM_INFINITY
     around = bounds.refusals + _OTHER_FILES
@@ -51,6 +57,21 @@ def descriptors(soft: int, hard: int, bounds: Bounds = _BOUNDS) -> tuple[int, Bo
     limit = soft if soft == unlimited else max(soft, given)
     room = bounds.connections if limit == unlimited else min(bounds.connections, limit - around)
     return limit, bounds._replace(connections=max(room, 1))
+
+
+class ServerLoop(uvloop.Loop):
+    """uvloop with little patience for who connects and never speaks TLS.
+
+    uvicorn's server has no word for it, and our bounds begin where the handshake ends.
+    """
+
+    handshake_s = 5.0  # uvloop's own is a minute
+
+    @override
+    async def create_server(self, *args: Any, **kwargs: Any) -> Any:
+        if kwargs.get("ssl") is not None:
+            kwargs["ssl_handshake_timeout"] = self.handshake_s
+        return await super().create_server(*args, **kwargs)
 
 
 def bounded(
@@ -73,7 +94,7 @@ def bounded(
     )
 
 
-class _TooMuchHeadError(Exception):
+class _StopError(Exception):
     """The parser stops here; the answer is made where it is caught."""
 
 
@@ -82,7 +103,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     A request that comes whole arms no timer; one that comes in pieces arms one for all of them, so
     a byte now and then buys no time. `waiting` holds those whose request is yet to come, of all
-    connections, the longest wait first: where no more fit, it makes room for who may be quicker.
+    connections, the longest wait first: where no more fit, it makes room for who may be quicker; so
+    does, when nobody waits, a connection between two requests.
     """
 
     def __init__(
@@ -94,7 +116,7 @@ class BoundedProtocol(HttpToolsProtocol):
         *,
         cut: Callable[[str], None],
         fresh_id: Callable[[], str],
-        waiting: dict["BoundedProtocol", None],
+        waiting: dict["BoundedProtocol", float],
         bounds: Bounds = _BOUNDS,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
@@ -109,7 +131,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._began = False  # a request began in the bytes that are being read
         self._head_bytes = 0
         self._came_bytes = 0  # in the bytes that are being read
-        self._too_much = False
+        self._refusal: tuple[ServiceError, str] | None = None  # and the bound, of a request
         self._ended = False
 
     @override
@@ -163,8 +185,13 @@ class BoundedProtocol(HttpToolsProtocol):
         # A field may be a byte shorter there, without the blank after its colon.
         little = self._head_bytes + self._came_bytes + fields <= bytes_max
         if fields > self._bounds.head_fields or not (little or self._size_bytes() <= bytes_max):
-            self._too_much = True
-            raise _TooMuchHeadError
+            self._refusal = _too_much_head(), "head"
+            raise _StopError
+        # uvicorn parses all that it read before any of it is answered, and then reads on: each
+        # request that waits has a scope, and the smallest come 14,000 to a read.
+        if len(self.pipeline) >= self._bounds.pipelined:
+            self._refusal = OverloadedError("Too many requests wait here."), "pipelined"
+            raise _StopError
         self._in_head = False
         super().on_headers_complete()
 
@@ -200,10 +227,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     @override
     def send_400_response(self, msg: str) -> None:
-        if self._too_much:
-            self._refuse(_too_much_head(), "head")
-        else:
-            self._refuse(InvalidParameterError("This is no HTTP request."), "parse")
+        self._refuse(
+            *(self._refusal or (InvalidParameterError("This is no HTTP request."), "parse"))
+        )
 
     def _size_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
@@ -212,14 +238,29 @@ class BoundedProtocol(HttpToolsProtocol):
         """Bound the time for the rest of a request."""
         if self._timer is None:
             self._timer = self.loop.call_later(self._bounds.request_s, self._too_slow)
-            self._waiting[self] = None
+            self._waiting[self] = self.loop.time()
 
     def _room_made(self) -> bool:
-        """End the connection whose request is awaited longest; False when none is awaited."""
-        for slowest in self._waiting:
-            slowest.make_way()
-            return True
-        return False
+        """End the connection whose request is awaited longest, or one that is idle.
+
+        The idle one unless a request is awaited for `patience_s`: it may just be on its way. False
+        when all are being answered.
+        """
+        # Looked for only here: a list of the idle would cost each request two changes.
+        others = cast("set[BoundedProtocol]", self.connections)
+        leaver = next(iter(self._waiting), None)
+        if leaver is None or self.loop.time() - self._waiting[leaver] < self._bounds.patience_s:
+            leaver = next(filter(BoundedProtocol.idles, others), leaver)
+        if leaver is not None:
+            leaver.make_way()
+        return leaver is not None
+
+    def idles(self) -> bool:
+        """Say whether its last request is answered, to the last byte, and no other has begun."""
+        if self._ended or not self._whole or self.transport.is_closing():
+            return False
+        answering = bool(self.cycle) and not self.cycle.response_complete
+        return not answering and not self.transport.get_write_buffer_size()
 
     def make_way(self) -> None:
         """End at once, in favour of another connection."""
@@ -257,19 +298,21 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         if bool(self.cycle) and not self.cycle.response_complete:
             # An earlier request of this connection is being answered: no word may come between.
+            self.pipeline.clear()
             self.transport.close()
             return
-        self.transport.write(_answer(error, self._fresh_id()))
+        secure = self.scheme == "https"
+        self.transport.write(_answer(error, self._fresh_id(), secure=secure))
         # Closing at once would meet what the caller still sends with a reset that eats the answer.
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._timer = self.loop.call_later(self._bounds.linger_s, self.transport.abort)
 
 
-def _answer(error: ServiceError, request_id: str) -> bytes:
+def _answer(error: ServiceError, request_id: str, *, secure: bool) -> bytes:
     response = problem_response(error, instance="/", request_id=request_id)
     head = [*response.raw_headers, (b"x-request-id", request_id.encode())]
-    head.append((b"connection", b"close"))
+    head += [*SECURITY, *([HSTS] if secure else []), (b"connection", b"close")]
     lines = b"".join(b"%s: %s\r\n" % field for field in head)
     return STATUS_LINE[error.status] + lines + b"\r\n" + bytes(response.body)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import resource
+import ssl
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -11,10 +12,10 @@ from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 from uvicorn.server import ServerState
 
-from app.server import BoundedProtocol, Bounds, bounded, descriptors
+from app.server import BoundedProtocol, Bounds, ServerLoop, bounded, descriptors
 
 GET = b"GET /v1/tasks HTTP/1.1\r\nHost: gate\r\n\r\n"
-BOUNDS = Bounds(connections=2, refusals=1, head_bytes=200, head_fields=4)
+BOUNDS = Bounds(connections=2, refusals=1, head_bytes=200, head_fields=4, pipelined=16)
 
 
 class Timer:
@@ -44,6 +45,10 @@ class Loop:
         work.close()
         return asyncio.Future(loop=cast("Any", self))
 
+    def time(self) -> float:
+        """Stand still."""
+        return 0.0
+
     def get_debug(self) -> bool:
         """Futures ask."""
         return False
@@ -63,14 +68,20 @@ class Transport(asyncio.Transport):
     def __init__(self, *, eof: bool = True) -> None:
         super().__init__()
         self.sent, self.ended, self.eof, self.half = b"", "", eof, False
+        self.unsent = 0
 
     @override
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return None
+        # As a line over TLS has it, which is also the one that can't half end.
+        return None if self.eof else {"sslcontext": True}.get(name)
 
     @override
     def write(self, data: Any) -> None:
         self.sent += bytes(data)
+
+    @override
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
 
     @override
     def can_write_eof(self) -> bool:
@@ -107,7 +118,7 @@ class Line:
     def __init__(self, other: "Line | None" = None, *, eof: bool = True) -> None:
         self.loop, self.transport, self.cuts = Loop(), Transport(eof=eof), list[str]()
         self.state: ServerState = other.state if other else ServerState()
-        self.waiting: dict[BoundedProtocol, None] = other.waiting if other else {}
+        self.waiting: dict[BoundedProtocol, float] = other.waiting if other else {}
         self.protocol = BoundedProtocol(
             uvicorn.Config(_app, log_config=None, lifespan="off"),
             self.state,
@@ -183,6 +194,8 @@ def test_head(parts: list[bytes]) -> None:
     assert head.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
     assert b"content-type: application/problem+json" in head
     assert b"x-request-id: fresh" in head
+    assert b"\r\nx-content-type-options: nosniff\r\n" in head
+    assert b"strict-transport-security" not in head
     assert b'"code":"headers-too-large"' in body
     assert (line.transport.half, line.cuts) == (True, ["head"])
     line.loop.fire()
@@ -198,12 +211,25 @@ def test_many_small_requests() -> None:
     assert line.cuts == []
 
 
+def test_pipelined() -> None:
+    """Few requests wait behind the one that runs; with one more all end, and let go of memory."""
+    line = Line()
+    line.hear(GET * 17)
+    assert (line.cuts, len(line.protocol.pipeline)) == ([], 16)
+    line.answer()
+    line.hear(GET, GET * 9)
+
+    assert (line.transport.sent, line.transport.ended) == (b"", "closed")
+    assert (line.cuts, len(line.protocol.pipeline)) == (["pipelined"], 0)
+
+
 def test_no_http() -> None:
     """What is no HTTP is refused with a problem; over TLS the end can't be half."""
     line = Line(eof=False)
     line.hear(b"\x16\x03\x01\r\n\r\n")
 
     assert line.transport.sent.startswith(b"HTTP/1.1 400 ")
+    assert b"\r\nstrict-transport-security: max-age=" in line.transport.sent
     assert (line.transport.half, line.cuts) == (False, ["parse"])
 
 
@@ -246,6 +272,49 @@ def test_crowded() -> None:
     assert (third.cuts, third.transport.sent) == ([], b"")
     second.protocol.connection_lost(None)
     assert first.waiting == {}
+
+
+def test_idle() -> None:
+    """Where no more fit and no request is awaited, who is between two of them makes room."""
+    first = Line()
+    second = Line(first)
+    for line in (first, second):
+        line.hear(GET)
+    second.answer()
+    third = Line(first)
+    third.hear(GET)
+
+    assert (second.transport.ended, second.cuts) == ("aborted", ["crowded"])
+    assert [line.transport.ended for line in (first, third)] == ["", ""]
+
+
+@pytest.mark.parametrize(("waited_s", "cut"), [(0.9, "idle"), (1, "silent")])
+def test_idle_or_silent(waited_s: float, cut: str) -> None:
+    """Who has only just connected stays, before one that is idle; who is long silent does not."""
+    idle = Line()
+    silent = Line(idle)
+    idle.hear(GET)
+    idle.answer()
+    silent.waiting[silent.protocol] -= waited_s
+    Line(idle)
+
+    assert {"idle": idle.cuts, "silent": silent.cuts}[cut] == ["crowded"]
+    assert idle.cuts + silent.cuts == ["crowded"]
+
+
+@pytest.mark.parametrize("state", ["closing", "unsent"])
+def test_not_idle(state: str) -> None:
+    """Who still takes an answer, or leaves anyway, makes no room."""
+    lines = [Line()]
+    lines.append(Line(lines[0]))
+    for line in lines:
+        line.hear(GET)
+        line.answer()
+        line.transport.unsent = state == "unsent"
+        line.transport.ended = "closed" if state == "closing" else ""
+    lines.append(Line(lines[0]))
+
+    assert [line.cuts for line in lines] == [[], [], ["connections"]]
 
 
 def test_waiting() -> None:
@@ -309,6 +378,40 @@ def test_descriptors(soft: int, hard: int, limit: int, connections: int) -> None
     found, bounds = descriptors(soft, hard)
 
     assert (found, bounds.connections) == (limit, connections)
+
+
+class Hasty(ServerLoop):
+    """Waits for a moment only."""
+
+    handshake_s = 0.01
+
+
+def test_handshake() -> None:
+    """Who connects to TLS and says nothing is let go of, after seconds."""
+
+    async def silent() -> bytes:
+        loop = asyncio.get_running_loop()
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        async with await loop.create_server(asyncio.Protocol, "127.0.0.1", 0, ssl=tls) as server:
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            said = await reader.read()
+            writer.close()
+        return said
+
+    with asyncio.Runner(loop_factory=Hasty) as runner:
+        assert runner.run(silent()) == b""
+    assert ServerLoop.handshake_s == 5
+
+
+def test_plain_listener() -> None:
+    """Without TLS there is no handshake to wait for."""
+
+    async def listen() -> None:
+        loop = asyncio.get_running_loop()
+        (await loop.create_server(asyncio.Protocol, "127.0.0.1", 0)).close()
+
+    with asyncio.Runner(loop_factory=ServerLoop) as runner:
+        runner.run(listen())
 
 
 def test_bounded() -> None:

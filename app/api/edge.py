@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable
 from http import HTTPStatus
+from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -13,14 +14,14 @@ REQUESTS_MAX = 2_048
 # Asked by address, and when nothing else is answered any more.
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 
-_SECURITY = (
+SECURITY: Final = (
     # Answers are data; the pages bring a policy of their own.
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
 )
 LATE_HEADERS = "taskgate.late_headers"
-_HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+HSTS: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 _EXPOSED = (
     b"Age, Cache-Status, ETag, Link, RateLimit, RateLimit-Policy, Retry-After, Server-Timing, "
@@ -63,11 +64,11 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 headers = message["headers"] = list(message["headers"])
                 there = {name for name, _ in headers}
-                headers += [field for field in _SECURITY if field[0] not in there]
+                headers += [field for field in SECURITY if field[0] not in there]
                 for each in late:
                     headers += each()
                 if secure:
-                    headers.append(_HSTS)
+                    headers.append(HSTS)
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
@@ -157,8 +158,8 @@ class BodyLimit:
             return
         chunked = False
         for name, value in scope["headers"]:
-            # The server has refused a length that is no number.
-            if name == b"content-length" and int(value[:9]) > BODY_BYTES_MAX:
+            # The server has refused a length that is no number, but not one of a thousand digits.
+            if name == b"content-length" and int(value.lstrip(b"0")[:9] or b"0") > BODY_BYTES_MAX:
                 raise _too_large()
             chunked = chunked or name == b"transfer-encoding"
         await self._app(scope, _counted(receive) if chunked else receive, send)

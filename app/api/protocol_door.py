@@ -9,7 +9,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.api.consumers import CARRIERS
 from app.api.fastlane import FastLane, Headers, Names, Reply
-from app.api.heads import cut, is_whole
+from app.api.heads import HEAD_FIELDS_MAX, cut, is_whole
 from app.service.scope import Consumer
 
 HEADS_MAX: Final = 1024
@@ -217,6 +217,8 @@ class ProtocolDoor(HttpToolsProtocol):
         )
 
     def _remember(self, data: bytes, head: _Head) -> None:
+        if len(head.credentials) > HEAD_FIELDS_MAX:
+            return
         if len(self.heads) >= HEADS_MAX:
             del self.heads[next(iter(self.heads))]
         head.credentials = [field for field in head.credentials if field[0] in CARRIERS]

@@ -119,6 +119,22 @@ async def test_body(edge: httpx.AsyncClient, content: bytes, status: int) -> Non
     assert (await edge.post("/v1/tasks", content=content)).status_code == status
 
 
+@pytest.mark.parametrize(
+    ("length", "refused"),
+    [(b"000000000065537", True), (b"000000000065536", False), (b"000", False), (b"9" * 5000, True)],
+    ids=["more", "most", "none", "digits"],
+)
+async def test_announced_length(length: bytes, refused: bool) -> None:  # noqa: FBT001
+    """An announced length counts by its value, however it is written."""
+    reader, caught = Reader(), False
+    try:
+        await BodyLimit(reader)(http("/", (b"content-length", length)), _chunks(0), _nothing)
+    except ContentTooLargeError:
+        caught = True
+
+    assert caught is refused
+
+
 def _chunks(*sizes: int) -> Receive:
     left = list(sizes)
 

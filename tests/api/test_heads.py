@@ -30,9 +30,11 @@ def test_cut(head: bytes, names: tuple[bytes, bytes]) -> None:
         (HEAD[:-1], False),
         (HEAD + HEAD, False),
         (HEAD + b"\r\n", False),
+        (b"\r\n" + HEAD, False),
+        (b"\n" + HEAD, False),
         (b"GET / HTTP/1.1\r\nX: " + b"x" * HEAD_BYTES_MAX + b"\r\n\r\n", False),
     ],
-    ids=["one", "part", "two", "more", "long"],
+    ids=["one", "part", "two", "more", "after a line", "after half a line", "long"],
 )
 def test_whole(data: bytes, whole: bool) -> None:  # noqa: FBT001
     """A head is whole from its begin to its empty line, and no more."""

@@ -169,6 +169,26 @@ async def test_odd_names(odd: bytes) -> None:
     assert server.cuts == ["parse"]
 
 
+async def test_line_before_the_head() -> None:
+    """A head that came after an empty line lets no field stand before the next one."""
+    plain = b"\r\n" + request(x_request_id=None)
+    async with served(app_in("protocol", FakeTime())) as server:
+        await learned(server, plain)
+        answer = await server.connect().ask(b"\r\nX-Request-Id: a" + plain)
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+async def test_many_fields() -> None:
+    """A head with as many fields as may be is not known again with one more."""
+    most = request(x_request_id=None, **{f"x_{number}": "b" for number in range(99)})
+    async with served(app_in("protocol", FakeTime())) as server:
+        await learned(server, most)
+        answer = await server.connect().ask(most[:-2] + b"X-Request-Id: a\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 431 ")
+
+
 async def test_large_body() -> None:
     """A body too large to be copied leaves whole."""
     large = request("/v1/tasks?limit=12&include=raw")
