@@ -89,7 +89,7 @@ class Journal:
 
     def _count(self, reply: Reply, seconds: list[float]) -> None:
         facts = reply.facts
-        self._cache.credit(reply.found.key, len(seconds))
+        self._cache.credit(reply.key, len(seconds))
         self._metrics.requests_served(
             route=facts["route"],
             method=facts["method"],

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Hashable
 from dataclasses import replace
+from gc import collect
 from math import inf
 from typing import Any, Literal
+from weakref import ref
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
@@ -177,6 +179,22 @@ async def test_purge_ends_it(hard: bool, sent_id: str | None) -> None:  # noqa: 
 
     assert b"fwd=" in answer
     assert server.asgi_calls == 1
+
+
+async def test_dead_answer_is_let_go() -> None:
+    """A head that was answered holds nothing of an answer that ended, and goes when it is asked."""
+    app, asked = app_in("protocol", FakeTime()), request(x_request_id=None)
+    async with served(app) as server:
+        await learned(server, asked)
+        wire = server.connect()
+        (head,) = wire.protocol.heads.values()  # type: ignore[attr-defined]  # the door's own
+        living = ref(head.reply.living)
+        app.state.cache.purge(lambda _: True, hard=True)
+        collect()
+        assert living() is None
+        await wire.ask(asked)
+
+    assert not wire.protocol.heads  # type: ignore[attr-defined]  # the door's own
 
 
 class Everlasting:
