@@ -270,7 +270,10 @@ class FastLane:
 
     def _forget(self, reply: Reply) -> None:
         del self._replies[reply.question]
-        self._of_key[reply.key].remove(reply)
+        alike = self._of_key[reply.key]
+        alike.remove(reply)
+        if not alike:
+            del self._of_key[reply.key]
         reply.end()
 
     def _end(self, key: Hashable) -> None:

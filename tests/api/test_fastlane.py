@@ -239,6 +239,15 @@ def test_bounded() -> None:
     assert lane.find(asked[-1], 1.0) is not None
 
 
+def test_keys_of_the_forgotten() -> None:
+    """A key whose replies made room is forgotten with them."""
+    lane = lane_over(Everlasting())
+    for number in range(REPLIES_MAX + 9):
+        teach(lane, b"/%d" % number)
+
+    assert len(lane._of_key) == REPLIES_MAX  # noqa: SLF001  # nothing else shows it
+
+
 def test_learned_twice() -> None:
     """What is learned anew replaces the old, and ends with its key."""
     cache = Everlasting()
@@ -276,10 +285,12 @@ async def test_consumer_is_asked_each_time() -> None:
 
 
 async def test_answer_in_pieces() -> None:
-    """An answer that comes in pieces passes the door as it is."""
+    """An answer that comes in pieces passes the door as it is, each time."""
     sent: list[Message] = []
 
-    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+        kept = Kept(encode({}), None, 0.0, 60.0, 0, whole=True)
+        scope["state"]["trail"].found = Found(kept, "hit", key="k")
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"a", "more_body": True})
         await send({"type": "http.response.body", "body": b"b"})
@@ -288,9 +299,11 @@ async def test_answer_in_pieces() -> None:
         sent.append(message)
 
     scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}
-    await AsgiDoor(app, lane=lane_over(Everlasting()))(scope, nothing, send)
+    door = AsgiDoor(app, lane=lane_over(Everlasting()))
+    for _ in range(2):
+        await door(scope, nothing, send)
 
-    assert [message.get("body") for message in sent] == [None, b"a", b"b"]
+    assert [message.get("body") for message in sent] == [None, b"a", b"b"] * 2
 
 
 async def nothing() -> Message:
