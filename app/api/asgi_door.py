@@ -39,20 +39,22 @@ class AsgiDoor:
     async def _learn(self, asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
         trail = Trail()
         start: Message = {}
-        whole: list[bytes] = []
+        pieces: list[bytes | None] = []
 
         async def send_and_note(message: Message) -> None:
             nonlocal start
             if message["type"] == "http.response.start":
                 start = message
-            elif not message.get("more_body", False):
-                whole.append(message.get("body", b""))
+            else:
+                more = message.get("more_body", False)
+                pieces.append(None if more else message.get("body", b""))
             await send(message)
 
         scope = {**scope, "state": {**scope.get("state", {}), "trail": trail}}
         await self._app(scope, receive, send_and_note)
-        if trail.found is not None and whole:
-            self._lane.learn(asked, trail, start["status"], start["headers"], whole[0])
+        whole = pieces[0] if len(pieces) == 1 else None
+        if trail.found is not None and whole is not None:
+            self._lane.learn(asked, trail, start["status"], start["headers"], whole)
 
 
 def _target(scope: Scope) -> bytes:

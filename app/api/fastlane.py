@@ -120,6 +120,10 @@ class Reply:
     body: bytes
     fresh_until: float
     wire: Any = None
+    key: Hashable = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.key = self.found.key
 
     def headers_at(
         self, now: float, timing: bytes, names: Names, limits: Headers
@@ -139,8 +143,13 @@ class Reply:
         return min(now + 1 - (now - kept.stored_at) % 1, now + (kept.fresh_until - now) % 1)
 
     def end(self) -> None:
-        """Serve no more, and let go of the body."""
-        self.fresh_until, self.body, self.wire = -inf, b"", None
+        """Serve no more, and let go of all but what the journal has yet to take down.
+
+        Whoever still holds this, say with a head that it answered, holds nothing of the cache's.
+        """
+        self.fresh_until, self.question, self.wire = -inf, None, None
+        self.headers, self.body = (), b""
+        del self.found, self.living
 
 
 Who: TypeAlias = Callable[[Headers], Consumer | None]
@@ -257,11 +266,14 @@ class FastLane:
             found.kept.fresh_until,
         )
         self._replies[asked.question] = reply
-        self._of_key.setdefault(found.key, []).append(reply)
+        self._of_key.setdefault(reply.key, []).append(reply)
 
     def _forget(self, reply: Reply) -> None:
         del self._replies[reply.question]
-        self._of_key[reply.found.key].remove(reply)
+        alike = self._of_key[reply.key]
+        alike.remove(reply)
+        if not alike:
+            del self._of_key[reply.key]
         reply.end()
 
     def _end(self, key: Hashable) -> None:

@@ -3,7 +3,8 @@
 from asyncio import TimerHandle
 from collections import defaultdict
 from collections.abc import Callable, Hashable
-from typing import Any, Final, Protocol
+from contextlib import suppress
+from typing import Any, Final, Protocol, TypeAlias
 
 import structlog
 
@@ -14,9 +15,11 @@ from app.telemetry.metrics import Metrics
 
 WAIT_S: Final = 0.1
 BATCH: Final = 128
-"""Lines written at once: some 30 kB, and less than half a millisecond of the event loop."""
+"""Lines that are written soon: some 30 kB, and less than half a millisecond of the event loop."""
 
 _log = structlog.get_logger()
+
+_Note: TypeAlias = tuple[Reply, float, float, Names]
 
 
 class Uses(Protocol):
@@ -45,21 +48,46 @@ class Journal:
         self._cache = cache
         self._metrics = metrics
         self._lines = lines
-        self._notes: list[tuple[Reply, float, float, Names]] = []
+        self._notes: list[_Note] = []
         self._timer: TimerHandle | None = None
 
     def note(self, reply: Reply, ended: float, seconds: float, names: Names) -> None:
         """Note one reply; `ended` is monotonic."""
         notes = self._notes
         notes.append((reply, ended, seconds, names))
-        if len(notes) >= BATCH:
-            self.settle()
+        if len(notes) == BATCH:
+            # In the loop's next turn: what goes wrong here is not the connection's that asked.
+            self._cancel()
+            self._timer = self._later(0.0, self._due)
         elif self._timer is None:
             self._timer = self._later(WAIT_S, self._due)
 
     def settle(self) -> None:
-        """Write and count what was noted so far."""
+        """Count and write what was noted so far; lines that can't be written are lost, no more."""
         notes, self._notes = self._notes, []
+        taken: defaultdict[Reply, list[float]] = defaultdict(list)
+        for reply, _, seconds, _ in notes:
+            taken[reply].append(seconds)
+        for reply, each in taken.items():
+            self._count(reply, each)
+        with suppress(OSError):
+            self._write(notes)
+
+    def close(self) -> None:
+        """Settle what is left, and wait for nothing more."""
+        self.settle()
+        self._cancel()
+
+    def _cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _due(self) -> None:
+        self._timer = None
+        self.settle()
+
+    def _write(self, notes: list[_Note]) -> None:
         if self._lines is None:
             for reply, _, seconds, names in notes:
                 _log.info("request_served", **_facts(reply, seconds, names))
@@ -70,26 +98,10 @@ class Journal:
                     for reply, ended, seconds, (request_id, traceparent) in notes
                 ]
             )
-        taken: defaultdict[Reply, list[float]] = defaultdict(list)
-        for reply, _, seconds, _ in notes:
-            taken[reply].append(seconds)
-        for reply, each in taken.items():
-            self._count(reply, each)
-
-    def close(self) -> None:
-        """Settle what is left, and wait for nothing more."""
-        self.settle()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _due(self) -> None:
-        self._timer = None
-        self.settle()
 
     def _count(self, reply: Reply, seconds: list[float]) -> None:
         facts = reply.facts
-        self._cache.credit(reply.found.key, len(seconds))
+        self._cache.credit(reply.key, len(seconds))
         self._metrics.requests_served(
             route=facts["route"],
             method=facts["method"],

@@ -138,19 +138,22 @@ class ProtocolDoor(HttpToolsProtocol):
 
         The same but for its names: what the parser says of those that are sane is known.
         """
-        lane, head = self.lane, self.heads.get(data)
+        lane, same, head = self.lane, data, self.heads.get(data)
         names = lane.fresh_names()
         if head is None:
-            rest, sent_id, sent_trace = cut(data)
-            head = self.heads.get(rest)
+            same, sent_id, sent_trace = cut(data)
+            head = self.heads.get(same)
             if head is None:
                 return False
             names = lane.names(sent_id, sent_trace, names)
             if (sent_id and sent_id != names[0]) or (sent_trace and sent_trace != names[1]):
                 return False
         reply, now = head.reply, lane.monotonic()
+        if now >= reply.fresh_until:
+            del self.heads[same]
+            return False
         # Another object is another roster, which may say the same of who asks: it is looked up.
-        if now >= reply.fresh_until or lane.who(head.credentials) is not head.consumer:
+        if lane.who(head.credentials) is not head.consumer:
             return False
         self._answered = head
         self._send(head, now, names)

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Hashable
 from dataclasses import replace
+from gc import collect
 from math import inf
 from typing import Any, Literal
+from weakref import ref
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
@@ -179,6 +181,22 @@ async def test_purge_ends_it(hard: bool, sent_id: str | None) -> None:  # noqa: 
     assert server.asgi_calls == 1
 
 
+async def test_dead_answer_is_let_go() -> None:
+    """A head that was answered holds nothing of an answer that ended, and goes when it is asked."""
+    app, asked = app_in("protocol", FakeTime()), request(x_request_id=None)
+    async with served(app) as server:
+        await learned(server, asked)
+        wire = server.connect()
+        (head,) = wire.protocol.heads.values()  # type: ignore[attr-defined]  # the door's own
+        living = ref(head.reply.living)
+        app.state.cache.purge(lambda _: True, hard=True)
+        collect()
+        assert living() is None
+        await wire.ask(asked)
+
+    assert not wire.protocol.heads  # type: ignore[attr-defined]  # the door's own
+
+
 class Everlasting:
     """A cache that holds everything until it is told otherwise."""
 
@@ -221,6 +239,15 @@ def test_bounded() -> None:
     assert lane.find(asked[-1], 1.0) is not None
 
 
+def test_keys_of_the_forgotten() -> None:
+    """A key whose replies made room is forgotten with them."""
+    lane = lane_over(Everlasting())
+    for number in range(REPLIES_MAX + 9):
+        teach(lane, b"/%d" % number)
+
+    assert len(lane._of_key) == REPLIES_MAX  # noqa: SLF001  # nothing else shows it
+
+
 def test_learned_twice() -> None:
     """What is learned anew replaces the old, and ends with its key."""
     cache = Everlasting()
@@ -258,10 +285,12 @@ async def test_consumer_is_asked_each_time() -> None:
 
 
 async def test_answer_in_pieces() -> None:
-    """An answer that comes in pieces passes the door as it is."""
+    """An answer that comes in pieces passes the door as it is, each time."""
     sent: list[Message] = []
 
-    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+        kept = Kept(encode({}), None, 0.0, 60.0, 0, whole=True)
+        scope["state"]["trail"].found = Found(kept, "hit", key="k")
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"a", "more_body": True})
         await send({"type": "http.response.body", "body": b"b"})
@@ -270,9 +299,11 @@ async def test_answer_in_pieces() -> None:
         sent.append(message)
 
     scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}
-    await AsgiDoor(app, lane=lane_over(Everlasting()))(scope, nothing, send)
+    door = AsgiDoor(app, lane=lane_over(Everlasting()))
+    for _ in range(2):
+        await door(scope, nothing, send)
 
-    assert [message.get("body") for message in sent] == [None, b"a", b"b"]
+    assert [message.get("body") for message in sent] == [None, b"a", b"b"] * 2
 
 
 async def nothing() -> Message:

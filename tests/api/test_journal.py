@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Hashable
 
 from app.api.fastlane import Reply
-from app.api.journal import BATCH, Journal
+from app.api.journal import BATCH, WAIT_S, Journal
 from app.cache.answers import Found, Kept
 from app.service.encode import encode
 from app.service.scope import ANYBODY
@@ -20,15 +20,16 @@ _TRACEPARENT = b"00-%b-%b-00" % (b"1" * 32, b"2" * 16)
 class World:
     """A journal with what it writes to; its timers wait until they are turned."""
 
-    def __init__(self) -> None:
+    def __init__(self, write: Callable[[bytes], object] | None = None) -> None:
         self.written: list[bytes] = []
         self.credits: list[tuple[Hashable, int]] = []
         self.timers: list[Callable[[], None]] = []
+        self.waits: list[float] = []
         self.metrics = Metrics(version="1", monotonic=float, cache_figures=Figures)
         self.journal = Journal(
             cache=self,
             metrics=self.metrics,
-            lines=RequestLines(self.written.append, clock=float, monotonic=float),
+            lines=RequestLines(write or self.written.append, clock=float, monotonic=float),
             later=self.later,
         )
         kept = Kept(encode({}), None, 0.0, 60.0, 0)
@@ -42,6 +43,7 @@ class World:
 
     def later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
         """Keep the call."""
+        self.waits.append(seconds)
         self.timers.append(call)
         return asyncio.get_running_loop().call_later(3600 + seconds, call)
 
@@ -56,9 +58,12 @@ class World:
 
 
 async def test_full_batch() -> None:
-    """A full batch is written at once, in one piece, and counted."""
+    """A full batch is written in the loop's next turn, in one piece, and counted."""
     world = World()
     world.note(BATCH)
+    assert world.written == []
+    assert world.waits == [WAIT_S, 0.0]
+    world.timers[-1]()
 
     assert len(world.written) == 1
     assert world.ids() == [f"id-{number}" for number in range(BATCH)]
@@ -77,6 +82,26 @@ async def test_time() -> None:
     assert len(world.timers) == 2
     world.journal.close()
     assert world.ids()[2:] == ["id-0"]
+
+
+def broken(_: bytes) -> None:
+    """Fail as a pipe does that nobody reads any more."""
+    raise BrokenPipeError
+
+
+async def test_broken_log() -> None:
+    """A log that can't be written to costs its lines, and neither answers nor figures."""
+    world = World(write=broken)
+    world.note(BATCH + 1)
+    world.journal.close()
+
+    assert world.credits == [("k", BATCH + 1)]
+    assert (
+        world.metrics.registry.get_sample_value(
+            "taskgate_request_duration_seconds_count", {"route": str(FACTS["route"])}
+        )
+        == BATCH + 1
+    )
 
 
 async def test_nothing_to_write() -> None:
