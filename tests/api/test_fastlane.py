@@ -220,10 +220,17 @@ def lane_over(cache: Everlasting) -> FastLane:
     )
 
 
-def teach(lane: FastLane, target: bytes, *, header: bytes = b"age", kept: bool = True) -> Asked:
-    """Let `lane` learn the answer at `target`, good for a minute."""
+def teach(
+    lane: FastLane,
+    target: bytes,
+    *,
+    key: bytes | None = None,
+    header: bytes = b"age",
+    kept: bool = True,
+) -> Asked:
+    """Let `lane` learn the answer at `target`, kept under `key`, good for a minute."""
     value = encode({}) if kept else None
-    found = Found(Kept(value, None, 0.0, 60.0, 0, whole=True), "hit", key=target)
+    found = Found(Kept(value, None, 0.0, 60.0, 0, whole=True), "hit", key=key or target)
     asked = lane.read("GET", target, [], None)
     assert asked is not None
     lane.learn(asked, Trail(found), 200, [(header, b"0")], b"{}")
@@ -246,6 +253,20 @@ def test_keys_of_the_forgotten() -> None:
         teach(lane, b"/%d" % number)
 
     assert len(lane._of_key) == REPLIES_MAX  # noqa: SLF001  # nothing else shows it
+
+
+def test_key_of_several() -> None:
+    """Another reply of the same key stays when one makes room."""
+    cache = Everlasting()
+    lane = lane_over(cache)
+    first, second = teach(lane, b"/a", key=b"k"), teach(lane, b"/b", key=b"k")
+    for number in range(REPLIES_MAX - 1):
+        teach(lane, b"/%d" % number)
+    stays = lane.find(second, 1.0)
+    cache.end(b"k")
+
+    assert (lane.find(first, 1.0), stays is not None) == (None, True)
+    assert lane.find(second, 1.0) is None
 
 
 def test_learned_twice() -> None:
