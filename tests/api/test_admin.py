@@ -72,6 +72,25 @@ async def test_asks_again(time: FakeTime) -> None:
 
 
 @pytest.mark.parametrize(
+    ("wish", "statuses"),
+    [({}, [200, 502]), ({"hard": False}, [200, 502]), ({"hard": True}, [502, 502])],
+    ids=["unsaid", "soft", "hard"],
+)
+async def test_hard(time: FakeTime, wish: dict[str, Any], statuses: list[int]) -> None:
+    """What was purged may still stand in for a platform that fails, unless it was forgotten."""
+    paths = ("/v1/tasks?account=us", "/v1/tasks?account=us&limit=7")
+    async with served(time) as (client, platforms):
+        old = await client.get(paths[0], headers=headers("all"))
+        await purge(client, all=True, **wish)
+        platforms["us"].fail_next(times=99, path="/tasks")
+        answers = [await client.get(path, headers=headers("all")) for path in paths]
+
+    assert [answer.status_code for answer in answers] == statuses
+    stood_in = "detail=stale-if-error" in answers[0].headers["cache-status"]
+    assert (stood_in, answers[0].content == old.content) == (statuses[0] == 200,) * 2
+
+
+@pytest.mark.parametrize(
     ("body", "code"),
     [(b"{}", "conflicting-parameters"), (b'{"all":true,"account":"eu2"}', "conflicting-parameters"),
      (b"[", "invalid-parameter"), (b"\xff", "invalid-parameter"), (b"", "invalid-parameter"),
@@ -108,6 +127,7 @@ async def test_no_foreign_place(time: FakeTime) -> None:
     assert found == [200, 403]
 
 
+PLAIN = {"Accept-Encoding": "identity"}  # a coding would count to what is kept
 STEPS = ["taskId=…", "order=asc(createdAt)", "order=asc(id)"]
 
 
@@ -167,14 +187,66 @@ async def test_explained_calls_are_made(time: FakeTime, query: str) -> None:
 async def test_explain_kept(time: FakeTime) -> None:
     """A kept answer is told with its clocks, under the key that `Cache-Status` shows to admins."""
     async with served(time) as (client, _):
-        answer = await client.get("/v1/tasks", headers=headers("admin"))
-        others = await client.get("/v1/tasks", headers=headers("all"))
+        answer = await client.get("/v1/tasks", headers=headers("admin") | PLAIN)
         time.now += 3
+        others = await client.get("/v1/tasks", headers=headers("all") | PLAIN)
         told = (await explain(client, "/v1/tasks?partial=deny&limit=100")).json()
 
-    assert (told["how"], told["age_s"], told["upstream_calls"]) == ("hit", 3, [])
-    assert f'key="{told["key"]}"' in answer.headers["cache-status"]
+    assert f'key="{told.pop("key")}"' in answer.headers["cache-status"]
     assert "key=" not in others.headers["cache-status"]
+    assert told == {
+        "query": {"of": "task", "accounts": ["eu2", "us"], "sort": "created_at", "shape": {}},
+        "how": "hit", "age_s": 3, "ttl_s": 7,
+        "stale_while_revalidate_s": 37, "stale_if_error_s": 607,
+        "size_bytes": len(answer.content) + 512, "problem": None, "probe_in_s": None,
+        "in_the_air": False, "upstream_calls": [],
+    }  # fmt: skip
+
+
+async def test_explain_outage(time: FakeTime) -> None:
+    """After an outage the problem is told, when the platform is asked again, and how old serves."""
+    async with served(time) as (client, platforms):
+        kept = await client.get("/v1/tasks?account=us", headers=headers("all") | PLAIN)
+        platforms["us"].fail_next(times=99, path="/tasks")
+        time.now += 41
+        await client.get("/v1/tasks?account=us", headers=headers("all") | PLAIN)
+        time.now += 4
+        told = (await explain(client, "/v1/tasks?account=us")).json()
+    del told["query"], told["key"]
+
+    assert time.slept == [0.5, 1]
+    assert told == {
+        "how": "stale", "age_s": 46.5, "ttl_s": -36.5,
+        "stale_while_revalidate_s": 0, "stale_if_error_s": 563.5,
+        "size_bytes": len(kept.content) + 512 + 1024, "problem": "upstream-error",
+        "probe_in_s": 26, "in_the_air": False,
+        "upstream_calls": [{"account": "us", "noun": "task",
+                            "parameters": ["order=desc(enqueuedAt)", "order=desc(id)"]}],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("after_s", "path", "how"),
+    [
+        (5, "/v1/tasks", "hit"),
+        (5, "/v1/tasks?max_age=5", "hit"),
+        (5, "/v1/tasks?max_age=4", "miss"),
+        (5, "/v1/tasks?max_age=0", "miss"),
+        (5, "/v1/tasks/eu2.1?max_age=0", "miss"),
+        (50, "/v1/tasks", "miss"),
+        (50, "/v1/tasks?max_stale=60", "stale"),
+        (50, "/v1/tasks/eu2.1", "hit"),
+    ],
+)
+async def test_explain_twins(time: FakeTime, after_s: float, path: str, how: str) -> None:
+    """The freshness that the explained path asks for counts."""
+    async with served(time) as (client, _):
+        for each in ("/v1/tasks", "/v1/tasks/eu2.1"):
+            await client.get(each, headers=headers("admin"))
+        time.now += after_s
+        told = (await explain(client, path)).json()
+
+    assert told["how"] == how
 
 
 @pytest.mark.parametrize(
@@ -190,16 +262,33 @@ async def test_explain_what(time: FakeTime, query: str) -> None:
 
 async def test_audit(time: FakeTime) -> None:
     """The log says who ended or looked at what, how many answers that were, and who tried."""
+    long = f"/v1/tasks?{'&'.join(['account=us'] * 99)}"
     async with served(time) as (client, _):
+        for path in LISTS:
+            await client.get(path, headers=headers("all"))
         with capture_logs() as lines:
-            await purge(client, account="eu2")
+            await purge(client, account="eu2", tenant=NORTH)
+            await purge(client, query=long, hard=True)
+            await purge(client, all=True)
             await purge(client, "us", all=True)
-            await explain(client, "/v1/tasks")
+            await explain(client, long)
             await explain(client, "/v1/tasks", "us")
 
     told = [line for line in lines if line["event"].startswith("admin_")]
-    assert [(line["event"], line["consumer"]) for line in told] == [
-        ("admin_purged", "admin"), ("admin_refused", "us"),
-        ("admin_explained", "admin"), ("admin_refused", "us"),
-    ]  # fmt: skip
-    assert (told[0]["account"], told[0]["purged"]) == ("eu2", 0)
+    assert told == [
+        _purged(4, account="eu2", tenant=NORTH),
+        _purged(1, query=long[:200], hard=True),
+        _purged(4, all=True),
+        _line("warning", "admin_refused", "us", action="purge"),
+        _line("info", "admin_explained", "admin", path=long[:200]),
+        _line("warning", "admin_refused", "us", action="explain"),
+    ]
+
+
+def _line(log_level: str, event: str, consumer: str, **facts: Any) -> dict[str, Any]:
+    return {"log_level": log_level, "event": event, "consumer": consumer} | facts
+
+
+def _purged(purged: int, **wish: Any) -> dict[str, Any]:
+    unsaid = {"account": None, "tenant": None, "query": None, "all": False, "hard": False}
+    return _line("info", "admin_purged", "admin", purged=purged) | unsaid | wish
