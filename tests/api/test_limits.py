@@ -89,21 +89,24 @@ def exhaust(limiter: FailureLimiter, address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "neighbour"),
+    ("address", "neighbour", "stranger"),
     [
-        ("192.0.2.1", "::ffff:192.0.2.1"),
-        ("2001:db8::1", "2001:db8::2"),
-        ("", "unix"),
+        ("192.0.2.1", "::ffff:192.0.2.1", "192.0.2.0"),
+        ("::ffff:192.0.2.1", "192.0.2.1", "::ffff:192.0.2.0"),
+        ("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"),
+        ("2001:db8::", "2001:db8::8000:0:0:0", "2001:db8:0:1::"),
+        ("", "unix", "192.0.2.9"),
     ],
 )
-def test_failures(time: FakeTime, address: str, neighbour: str) -> None:
+def test_failures(time: FakeTime, address: str, neighbour: str, stranger: str) -> None:
     """An address fails so often and no more; an IPv6 network of a caller is one address."""
     limiter = FailureLimiter(monotonic=time.monotonic)
 
     exhaust(limiter, address)
     with pytest.raises(RateLimitedError):
         limiter.fail(neighbour)
-    limiter.fail("192.0.2.9")
+    for _ in range(FAILURES_BURST):
+        limiter.fail(stranger)
     time.now += 2
     limiter.fail(address)
 
