@@ -33,6 +33,15 @@ async def test_miss_then_hit(client: httpx.AsyncClient, time: FakeTime) -> None:
     ]
 
 
+async def test_server_timing(time: FakeTime) -> None:
+    """`Server-Timing` tells how the answer came and the milliseconds that finding it took."""
+    transport = dawdling(FakeUpstream(tasks=[a_task(1)]), time, spend_s=0.25)
+    async with serving({"eu2": transport}, time) as client:
+        told = [(await client.get("/v1/tasks")).headers["server-timing"] for _ in range(2)]
+
+    assert told == ["cache;desc=miss;dur=250.000", "cache;desc=hit;dur=0.000"]
+
+
 async def test_one_request(client: httpx.AsyncClient) -> None:
     """A body holds nothing of one request: the caller's id comes back in a header, if sane."""
     one = await client.get("/v1/tasks", headers={"X-Request-Id": "mine-1"})
