@@ -62,7 +62,8 @@ async def batch(seed: int) -> list[tuple[bytes, list[str]]]:
             for _ in range(BATCH):
                 asked = draw(rand, heard)
                 said = await server.hear(asked.sent, ragged=asked.ragged)
-                wrong = faults(asked, said.answer, own.setdefault(scope_of(asked.kind), set()))
+                given = own.setdefault(scope_of(asked.kind, asked.target), set())
+                wrong = faults(asked, said.answer, given)
                 wrong += _told(logs) if said.ended else ["it never ended"]
                 if wrong:
                     found.append((asked.sent, wrong))
@@ -90,7 +91,7 @@ def _learn(asked: Asked, said: bytes, heard: Heard, own: dict[str, set[bytes]]) 
     if etag is not None and not asked.ragged:
         heard.asked = [*heard.asked[-_RECENT:], asked]
     if etag is not None:
-        own[scope_of(asked.kind)].add(etag)
+        own[scope_of(asked.kind, asked.target)].add(etag)
         heard.known = [*heard.known[-_REMEMBERED:], (asked.target, etag)]
     for cursor in _CURSOR.findall(answer.body[-2_000:]):
         heard.cursors = [*heard.cursors[-_REMEMBERED:], cursor]

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from fastapi import FastAPI
 
+from app.api.consumers import is_public
 from tests.support.consumers import bearer, required
 from tests.support.estate import BAKERY, NORTH, NORTH_UUID, PARTNER
 from tests.support.platform import FakeTime
@@ -27,6 +29,7 @@ CONSUMERS: dict[str, dict[str, Any]] = {
 KINDS = ("all", "admin", "north", "north", "uuid", "bakery", "bakery", "us", "poor", "stranger", "")
 """Who asks, as often as they stand here; the last has no key."""
 SECRET = "cnrysecret"
+_PATH_END = re.compile(rb"[?#]")
 
 # A mark says of which account and tenant it is; the marked ids are told by their first digits.
 _MARK = re.compile(rb"cnry(secret|eu2|us)([nb]?)|70707070-?([12])([12])00")
@@ -76,11 +79,14 @@ def credentials(kind: str) -> list[tuple[bytes, bytes]]:
     return [(b"Authorization", bearer(kind)["Authorization"].encode())]
 
 
-def scope_of(kind: str) -> str:
-    """Return whose things this consumer may see, in words: equal words share what is kept.
+def scope_of(kind: str, target: bytes) -> str:
+    """Return whose things this consumer sees at `target`, in words: equal words share what is kept.
 
-    The accounts don't count: about one account all who may see it ask the same question.
+    The accounts don't count: about one account all who may see it ask the same question. What is
+    public is the same for everybody.
     """
+    if is_public(unquote(_PATH_END.split(target)[0], "latin-1")):
+        return "everybody"
     return f"{kind in CONSUMERS} {CONSUMERS.get(kind, {}).get('tenants')}"
 
 
