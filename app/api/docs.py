@@ -1,6 +1,5 @@
 """The documentation pages, complete from this service: nothing is fetched from another host."""
 
-import hashlib
 import html
 import re
 from collections.abc import Iterator
@@ -10,9 +9,10 @@ from importlib.resources.abc import Traversable
 from pathlib import PurePath
 
 import msgspec
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
 
+from app.api.fixed import Fixed
 from app.errors import RouteNotFoundError
 
 _MEDIA_TYPES = {
@@ -72,17 +72,12 @@ _REDOC = """<redoc spec-url="openapi.json" hide-download-button></redoc>
 <script src="static/redoc/redoc.standalone.js"></script>"""
 
 
-class Asset(msgspec.Struct, frozen=True):
-    """A file below `static/`; `digest` is the head of its SHA-256 and part of its address."""
-
-    body: bytes
-    media_type: str
-    digest: str
-
-
 @cache
-def assets() -> dict[str, Asset]:
-    """Return every file that is served below `/static`, by its path there; read once a process."""
+def assets() -> dict[str, Fixed]:
+    """Return every file that is served below `/static`, by its path there; read once a process.
+
+    The digest of a file is part of its address.
+    """
     return dict(_walk(resources.files("app.api") / "static", ""))
 
 
@@ -96,28 +91,27 @@ def router(app: FastAPI, *, sandbox: bool) -> APIRouter:
     redoc = _page(app.title, _REDOC, sandbox=sandbox)
 
     @cache
-    def document() -> bytes:
-        return msgspec.json.encode(app.openapi())
+    def document() -> Fixed:
+        return Fixed(msgspec.json.encode(app.openapi()), "application/json")
 
     @routes.get("/")
     async def home() -> Response:
         return RedirectResponse("/docs")
 
     @routes.get("/docs")
-    async def docs() -> Response:
-        return Response(swagger, headers=_SWAGGER_HEADERS, media_type="text/html")
+    async def docs(request: Request) -> Response:
+        return await swagger.answer(request, _SWAGGER_HEADERS)
 
     @routes.get("/redoc")
-    async def reference() -> Response:
-        return Response(redoc, headers=_REDOC_HEADERS, media_type="text/html")
+    async def reference(request: Request) -> Response:
+        return await redoc.answer(request, _REDOC_HEADERS)
 
     @routes.get("/openapi.json")
-    async def openapi() -> Response:
-        headers = {"Cache-Control": "no-cache"}
-        return Response(document(), headers=headers, media_type="application/json")
+    async def openapi(request: Request) -> Response:
+        return await document().answer(request, {"Cache-Control": "no-cache"})
 
     @routes.get("/static/{name:path}")
-    async def static(name: str, v: str = "") -> Response:
+    async def static(request: Request, name: str, v: str = "") -> Response:
         asset = assets().get(name)
         if asset is None:
             raise RouteNotFoundError("No file has this name.")
@@ -125,26 +119,25 @@ def router(app: FastAPI, *, sandbox: bool) -> APIRouter:
             "Cache-Control": _FOREVER if v == asset.digest else "no-cache",
             "X-Content-Type-Options": "nosniff",
         }
-        return Response(asset.body, headers=headers, media_type=asset.media_type)
+        return await asset.answer(request, headers)
 
     return routes
 
 
-def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, Asset]]:
+def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, Fixed]]:
     for entry in folder.iterdir():
         name = prefix + entry.name
         if entry.is_dir():
             yield from _walk(entry, f"{name}/")
         elif (media_type := _MEDIA_TYPES.get(PurePath(name).suffix)) is not None:
-            body = entry.read_bytes()
-            yield name, Asset(body, media_type, hashlib.sha256(body).hexdigest()[:16])
+            yield name, Fixed(entry.read_bytes(), media_type)
 
 
-def _page(title: str, body: str, *, sandbox: bool) -> str:
+def _page(title: str, body: str, *, sandbox: bool) -> Fixed:
     """Fill the frame that both pages share; `{name}` of an asset becomes its address."""
     banner = _BANNER if sandbox else ""
     page = _FRAME.format(title=html.escape(title), banner=banner, body=body)
-    return _ASSET.sub(_address, page)
+    return Fixed(_ASSET.sub(_address, page).encode(), "text/html")
 
 
 def _address(match: re.Match[str]) -> str:

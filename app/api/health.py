@@ -66,6 +66,8 @@ def router(*, readiness: Readiness, registry: CollectorRegistry) -> APIRouter:
     @routes.get("/metrics", summary="Figures", response_class=PlainTextResponse)
     async def metrics(request: Request) -> Response:
         """Give the figures in Prometheus' text form, or as OpenMetrics when `Accept` says so."""
+        # In no coding: they differ at every scrape, whoever scrapes is near, and they must come
+        # also when there is no time for anything else.
         encode, media_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(registry), headers=_NO_STORE | {"Content-Type": media_type})
 

@@ -10,6 +10,7 @@ import msgspec
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from app.api.fixed import Fixed
 from app.errors import ParameterFault, RouteNotFoundError, ServiceError
 
 _STYLE = """
@@ -28,7 +29,7 @@ _HEADERS = {
         f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
-    "Vary": "Accept",
+    "Vary": "Accept, Accept-Encoding",
     "X-Content-Type-Options": "nosniff",
 }
 
@@ -66,20 +67,34 @@ def router() -> APIRouter:
     """Serve `/problems` and `/problems/{slug}`: pages, or JSON when `Accept` asks for it alone."""
     routes = APIRouter(include_in_schema=False)
     kinds = problem_kinds()
-    by_slug = {kind.slug: kind for kind in kinds.items}
+    table = _Text(kinds, "Problems", _table(kinds))
+    by_slug = {kind.slug: _Text(kind, kind.title, _explanation(kind)) for kind in kinds.items}
 
     @routes.get("/problems")
     async def index(request: Request) -> Response:
-        return _answer(request, kinds, "Problems", _table(kinds))
+        return await table.answer(request)
 
     @routes.get("/problems/{slug}")
     async def page(request: Request, slug: str) -> Response:
-        kind = by_slug.get(slug)
-        if kind is None:
+        text = by_slug.get(slug)
+        if text is None:
             raise _unknown(slug, list(by_slug))
-        return _answer(request, kind, kind.title, _explanation(kind))
+        return await text.answer(request)
 
     return routes
+
+
+class _Text:
+    """One text as a page and as JSON."""
+
+    def __init__(self, data: msgspec.Struct, title: str, body: str) -> None:
+        self._page = Fixed(_page(title, body).encode(), "text/html")
+        self._json = Fixed(msgspec.json.encode(data), "application/json")
+
+    async def answer(self, request: Request) -> Response:
+        accept = request.headers.get("accept", "")
+        as_json = "application/json" in accept and "text/html" not in accept
+        return await (self._json if as_json else self._page).answer(request, _HEADERS)
 
 
 def _descendants(kind: type[ServiceError]) -> Iterator[type[ServiceError]]:
@@ -96,13 +111,6 @@ def _unknown(slug: str, known: list[str]) -> RouteNotFoundError:
         did_you_mean=nearest[0] if nearest else None,
     )
     return RouteNotFoundError("No problem has this slug; `/problems` lists all.", faults=[fault])
-
-
-def _answer(request: Request, data: msgspec.Struct, title: str, body: str) -> Response:
-    accept = request.headers.get("accept", "")
-    if "application/json" in accept and "text/html" not in accept:
-        return Response(msgspec.json.encode(data), headers=_HEADERS, media_type="application/json")
-    return Response(_page(title, body), headers=_HEADERS, media_type="text/html")
 
 
 def _page(title: str, body: str) -> str:

@@ -12,7 +12,7 @@ async def test_index() -> None:
         answer = await client.get("/problems", headers={"Accept": "text/html, application/json"})
 
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert answer.headers["vary"] == "Accept"
+    assert answer.headers["vary"] == "Accept, Accept-Encoding"
     assert 'href="problems/task-not-found"' in answer.text
     assert "<code>did_you_mean</code> names the nearest" in answer.text
 
