@@ -115,7 +115,7 @@ def _parser(run: Run) -> argparse.ArgumentParser:
     serve.set_defaults(command=lambda arguments: _serve(arguments, run))
     openapi = commands.add_parser("openapi", help="write the OpenAPI document")
     openapi.set_defaults(command=_openapi)
-    check = commands.add_parser("check", help="log in to each account and read one task")
+    check = commands.add_parser("check", help="log in to each account, read one task; ask Valkey")
     check.set_defaults(command=_check)
     new_key = commands.add_parser("new-key", help="make a consumer's key and show it once")
     new_key.add_argument("name", metavar="NAME", type=_consumer)
@@ -150,6 +150,8 @@ def _serve(arguments: argparse.Namespace, run: Run) -> int:
         log = structlog.get_logger()
         for name, meant in settings.strangers().items():
             log.warning("unknown_setting", name=name, did_you_mean=meant)
+        if configured.has_valkey and configured.cursor_key() is None:
+            log.warning("cursors_not_shared", detail="set TASKGATE_CURSOR_SECRET on all replicas")
         if arguments.sandbox:
             url = configured.accounts["sandbox"].url
             log.warning("sandbox_serving", detail="all data is invented", url=url)
@@ -281,10 +283,21 @@ def _check(_: argparse.Namespace) -> int:
     configured = settings.load()
     if not configured.accounts:
         raise SettingsError(_NO_ACCOUNT)
-    return asyncio.run(_check_accounts(configured))
+    return asyncio.run(_check_all(configured))
+
+
+async def _check_all(configured: Settings) -> int:
+    failed = await _check_accounts(configured)
+    alone = configured.has_valkey and not await _check_valkey(configured)
+    told = [f"{failed} of {len(configured.accounts)} accounts failed"] if failed else []
+    if alone:
+        told.append("each replica would limit rates by itself")
+    print("; ".join(told) or "ok")
+    return 1 if told else 0
 
 
 async def _check_accounts(configured: Settings) -> int:
+    """Return how many accounts failed."""
     failed = 0
     for alias, platform in create_platforms(configured).items():
         print(f"{alias}: {configured.accounts[alias].url}")
@@ -298,8 +311,24 @@ async def _check_accounts(configured: Settings) -> int:
                 print(f"  look at {prefix}CLIENT_ID and {prefix}CLIENT_SECRET")
         finally:
             await platform.aclose()
-    print("ok" if not failed else f"{failed} of {len(configured.accounts)} accounts failed")
-    return 1 if failed else 0
+    return failed
+
+
+async def _check_valkey(configured: Settings) -> bool:
+    # Only here: who has no Valkey does not carry its client.
+    from app.api.shared_rates import Buckets  # noqa: PLC0415
+
+    buckets = Buckets(configured.valkey)
+    print(f"valkey: {buckets.host}")
+    try:
+        await buckets.take({})
+    except Exception as exc:  # noqa: BLE001  # its words may hold anything
+        print(f"  does not answer: {type(exc).__name__}; look at TASKGATE_VALKEY_URL")
+        return False
+    finally:
+        await buckets.aclose()
+    print("  answers")
+    return True
 
 
 async def _check_account(platform: PlatformClient) -> None:

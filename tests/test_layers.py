@@ -45,6 +45,7 @@ KNOWN_TO: dict[str, frozenset[str]] = {
     "pydantic_settings": frozenset({"allowed", "settings"}),
     "starlette": frozenset({"api", "main", "sandbox"}),
     "uvicorn": frozenset({"api", "cli", "sandbox", "server", "wrapping"}),
+    "valkey": frozenset({"api"}),
 }
 
 READS_ENVIRONMENT = frozenset({"settings"})
