@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol, TypeAlias
 from app.api.freshness import LIVING, server_timing
 from app.api.limits import LIMITS
 from app.api.middleware import is_sane
-from app.api.tracing import trace
+from app.api.tracing import lone, trace
 from app.service.encode import Delivery
 from app.service.scope import Consumer
 
@@ -201,7 +201,7 @@ class FastLane:
             return None
         question: list[Any] = [consumer.name, method, target]
         sent_id: bytes | None = None
-        sent_trace: bytes | None = None
+        traces: list[bytes] = []
         repeats = True
         for pair in headers:
             name = pair[0]
@@ -215,15 +215,12 @@ class FastLane:
                 else:
                     repeats = False
             elif name == _TRACE:
-                if sent_trace is None:
-                    sent_trace = pair[1]
-                else:
-                    sent_trace, repeats = b"several are none", False
+                traces.append(pair[1])
             elif name == _SCHEME:
                 question.append((*pair, client and client[0]))
                 repeats = False
-        names = self.names(sent_id or b"", sent_trace or b"", self.fresh_names())
-        return Asked(tuple(question), consumer, names, repeats)
+        names = self.names(sent_id or b"", lone(traces), self.fresh_names())
+        return Asked(tuple(question), consumer, names, repeats and not traces[1:])
 
     def names(self, sent_id: bytes, sent_trace: bytes, fresh: Names) -> Names:
         """Return the names of a request: what was sent, where that is sane, else the fresh ones."""

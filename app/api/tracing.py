@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import AnyStr
 
 _SENT = re.compile(
@@ -28,6 +28,11 @@ def trace(sent: bytes, draw: Callable[[int], str] = secrets.token_hex) -> str:
         return f"00-{digits[:32]}-{digits[32:]}-00"
     flags = int(match[4], 16) & _SAMPLED
     return f"00-{match[2].decode()}-{match[3].decode()}-{flags:02x}"
+
+
+def lone(sent: Sequence[bytes]) -> bytes:
+    """Return the `traceparent` that was sent; several are none, and so begin a new trace."""
+    return sent[0] if len(sent) == 1 else b""
 
 
 def trace_id(traceparent: AnyStr) -> AnyStr:

@@ -82,6 +82,15 @@ async def test_same_bytes(target: str, known: bool, method: str) -> None:  # noq
     assert all(answer.startswith(status) and b"; hit; " in answer for answer in off)
 
 
+@pytest.mark.parametrize("mode", MODES)
+async def test_two_traces(mode: Mode) -> None:
+    """Two traces begin a new one, also where they would look like one if they were joined."""
+    sent = "1" * 32
+    asked = request(traceparent=f"01-{sent}-{'2' * 16}-01-x\r\ntraceparent: other")
+
+    assert all(sent.encode() not in answer for answer in await hits(mode, asked))
+
+
 async def test_request_ids() -> None:
     """A sane id comes back, and each request without one gets another."""
     asked = [request(x_request_id=sent) for sent in ("mine", "other", "not sane", None)]
