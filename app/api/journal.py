@@ -114,4 +114,4 @@ class Journal:
 def _facts(reply: Reply, seconds: float, names: Names) -> dict[str, Any]:
     request_id, traceparent = names
     told = {"duration_ms": round(seconds * 1000, 3), "request_id": request_id.decode()}
-    return reply.facts | told | {"trace_id": trace_id(traceparent).decode()}
+    return {**reply.facts, **told, "trace_id": trace_id(traceparent).decode()}

@@ -33,9 +33,8 @@ class World:
             later=self.later,
         )
         kept = Kept(encode({}), None, 0.0, 60.0, 0)
-        self.reply = Reply(
-            "q", ANYBODY, Found(kept, "hit", key="k"), lambda _: {}, FACTS, 200, [], b"", 60.0
-        )
+        found = Found(kept, "hit", key="k")
+        self.reply = Reply(b"q", ANYBODY, found, "", FACTS, 200, (), (), b"", 60.0)
 
     def credit(self, key: Hashable, hits: int) -> None:
         """Take down what the cache is told."""
