@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import inf
+from struct import Struct
 from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 from app.api.freshness import LIVING, living, server_timing
 from app.api.limits import LIMITS
 from app.api.middleware import is_sane
-from app.api.tracing import lone, trace
+from app.api.tracing import is_usual, lone, trace
 from app.service.encode import Delivery
 from app.service.scope import Consumer
 
@@ -21,6 +22,7 @@ Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 
 REPLIES_MAX: Final = 1024
 _DRAWN: Final = 256  # names
+_NAMES: Final = Struct("16s32s16s")  # an id, a trace's id and its span's, in hexadecimal digits
 _QUESTION_BYTES_MAX: Final = 4096
 
 # They say who and where, not what: every other header of a request is part of the question.
@@ -232,13 +234,15 @@ class FastLane:
         told = _encode(parts)
         if len(told) > _QUESTION_BYTES_MAX:
             return None
-        names = self.names(sent_id or b"", lone(traces), self.fresh_names())
+        names = self.names(sent_id or b"", lone(traces))
         question = hashlib.sha256(told).digest()
         return Asked(question, consumer, names, repeats and not traces[1:])
 
-    def names(self, sent_id: bytes, sent_trace: bytes, fresh: Names) -> Names:
-        """Return the names of a request: what was sent, where that is sane, else the fresh ones."""
-        fresh_id, fresh_trace = fresh
+    def names(self, sent_id: bytes, sent_trace: bytes) -> Names:
+        """Return the names of a request: what was sent, where that is sane, else fresh ones."""
+        if is_sane(sent_id) and is_usual(sent_trace):
+            return sent_id, sent_trace
+        fresh_id, fresh_trace = self.fresh_names()
         return (
             sent_id if is_sane(sent_id) else fresh_id,
             trace(sent_trace).encode() if sent_trace else fresh_trace,
@@ -325,8 +329,7 @@ def _fresh_names() -> Callable[[], Names]:
     def draw() -> Iterator[Names]:
         while True:
             digits = secrets.token_hex(32 * _DRAWN).encode()
-            for at in range(0, len(digits), 64):
-                trace_id, span = digits[at + 16 : at + 48], digits[at + 48 : at + 64]
-                yield digits[at : at + 16], b"00-%b-%b-00" % (trace_id, span)
+            for request_id, trace_id, span in _NAMES.iter_unpack(digits):
+                yield request_id, b"00-%b-%b-00" % (trace_id, span)
 
     return draw().__next__

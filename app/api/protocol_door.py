@@ -141,13 +141,14 @@ class ProtocolDoor(HttpToolsProtocol):
         The same but for its names: what the parser says of those that are sane is known.
         """
         lane, same, head = self.lane, data, self.heads.get(data)
-        names = lane.fresh_names()
-        if head is None:
+        if head is not None:
+            names = lane.fresh_names()
+        else:
             same, sent_id, sent_trace = cut(data)
             head = self.heads.get(same)
             if head is None:
                 return False
-            names = lane.names(sent_id, sent_trace, names)
+            names = lane.names(sent_id, sent_trace)
             if (sent_id and sent_id != names[0]) or (sent_trace and sent_trace != names[1]):
                 return False
         reply, now = head.reply, lane.monotonic()
@@ -195,12 +196,13 @@ class ProtocolDoor(HttpToolsProtocol):
         timing = b"%.3f" % ((now - self._fed_at) * 1000)
         end = b"\r\n" if head.keep_alive else b"connection: close\r\n\r\n"
         request_id, traceparent = names
-        pieces = before, timing, timed, request_id, named, traceparent, after, end
         body = reply.body
-        if len(body) <= _JOINED_BYTES_MAX:
-            self.transport.write(b"".join((*pieces, body)))
+        joined = body if len(body) <= _JOINED_BYTES_MAX else b""
+        data = b"".join((before, timing, timed, request_id, named, traceparent, after, end, joined))
+        if joined is body:
+            self.transport.write(data)
         else:
-            self.transport.writelines((b"".join(pieces), body))
+            self.transport.writelines((data, body))
         if head.keep_alive:
             self.server_state.total_requests += 1
         else:
