@@ -44,6 +44,7 @@ ASKED: tuple[tuple[str, dict[str, str]], ...] = (
     (LIST, {"traceparent": f"\r\ntraceparent: {TRACEPARENT}"}),
     (LIST, {"traceparent": "nonsense"}),
     (LIST, {"traceparent": f"{TRACEPARENT}\r\ntraceparent: {TRACEPARENT}"}),
+    (LIST, {"traceparent": f"01{TRACEPARENT[2:]}-x\r\ntraceparent: other"}),
     (LIST, {"host": "other"}),
     (LIST, {"x_api_key": "tg_another"}),
     (LIST, {"cache_control": "max-age=60"}),
