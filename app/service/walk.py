@@ -151,7 +151,7 @@ class Walk:
         if self._plan.ended(place):
             return False
         self.slice.frontier = place
-        if visible and self._plan.lacks(reading):
+        if visible and self._plan.timed and self._plan.lacks(reading):
             self.passed += 1
             return True
         if self._is_wanted(reading, visible=visible):
