@@ -66,9 +66,10 @@ class Walk:
         if place is None:
             self.slice.keyless += visible
             return not self._plan.never(reading)
-        if self._plan.passed(place):
-            self._head = None
-        self.settle()
+        if self._head is not None:
+            if self._plan.passed(place):
+                self._head = None
+            self.settle()
         self._last = place
         return self._add(place, reading, visible=visible)
 
