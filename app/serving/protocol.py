@@ -9,17 +9,17 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from app.errors import InvalidParameterError, OverloadedError, ServiceError
+from app.serving.ahead import AnswersAhead
 from app.serving.bounds import Bounds
 from app.serving.refusal import full_house, refusal, too_much_head
 from app.serving.room import make_room
-from app.serving.unread import UnreadBound
 
 
 class _StopError(Exception):
     """The parser stops here; the answer is made where it is caught."""
 
 
-class BoundedProtocol(UnreadBound):
+class BoundedProtocol(AnswersAhead):
     """uvicorn's protocol on httptools, which bounds neither heads nor slowness, with bounds.
 
     A request that comes whole arms no timer; one that comes in pieces arms one for all of them, so
@@ -124,6 +124,11 @@ class BoundedProtocol(UnreadBound):
             *(self._refusal or (InvalidParameterError("This is no HTTP request."), "parse"))
         )
 
+    @override
+    def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn says nothing
+        # What ends in the middle of a request is not sent ahead.
+        return self._whole and not self._ended and super().eof_received()
+
     def _size_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
@@ -141,8 +146,7 @@ class BoundedProtocol(UnreadBound):
         """Say whether its last request is answered, to the last byte, and no other has begun."""
         if self._ended or not self._whole or self.transport.is_closing():
             return False
-        answering = bool(self.cycle) and not self.cycle.response_complete
-        return not answering and not self.transport.get_write_buffer_size()
+        return not self.answering and not self.transport.get_write_buffer_size()
 
     def make_way(self) -> None:
         """End at once, in favour of another connection."""
@@ -169,7 +173,7 @@ class BoundedProtocol(UnreadBound):
         if len(self.connections) > self._bounds.connections + self._bounds.refusals:
             self.transport.abort()
             return
-        if bool(self.cycle) and not self.cycle.response_complete:
+        if self.answering:
             # An earlier request of this connection is being answered: no word may come between.
             self.pipeline.clear()
             self.transport.close()

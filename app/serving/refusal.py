@@ -4,6 +4,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from app.api.edge import HSTS, SECURITY
 from app.api.problems import problem_response
+from app.api.tracing import trace
 from app.errors import HeadersTooLargeError, OverloadedError, ServiceError
 
 
@@ -11,6 +12,7 @@ def refusal(error: ServiceError, request_id: str, *, secure: bool) -> bytes:
     """Return an answer that ends its connection; `secure` says that it goes over TLS."""
     response = problem_response(error, instance="/", request_id=request_id)
     head = [*response.raw_headers, (b"x-request-id", request_id.encode())]
+    head.append((b"traceparent", trace(b"").encode()))
     head += [*SECURITY, *([HSTS] if secure else []), (b"connection", b"close")]
     lines = b"".join(b"%s: %s\r\n" % field for field in head)
     return STATUS_LINE[error.status] + lines + b"\r\n" + bytes(response.body)

@@ -31,6 +31,8 @@ class UnreadBound(HttpToolsProtocol):
         if self._unread_timer is not None:
             self._unread_timer.cancel()
         super().connection_lost(exc)
+        # uvicorn leaves it where the connection was lost by a failure: it would find it closing.
+        self._unset_keepalive_if_required()
 
     @override
     def on_response_complete(self) -> None:

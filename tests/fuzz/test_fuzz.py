@@ -97,7 +97,7 @@ def _learn(asked: Asked, said: bytes, heard: Heard, own: dict[str, set[bytes]]) 
 
 
 REQUEST = Asked("north", b"GET", b"/", b"", b"", waits=False, ragged=False)
-GOOD = b"HTTP/1.1 200 OK\r\nx-request-id: 1\r\ncontent-length: 2\r\n\r\n{}"
+GOOD = b"HTTP/1.1 200 OK\r\nx-request-id: 1\r\ntraceparent: 2\r\ncontent-length: 2\r\n\r\n{}"
 
 
 @pytest.mark.parametrize(

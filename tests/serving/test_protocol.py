@@ -1,5 +1,7 @@
 """The connection's bounds, on a loop and a transport that are moved by hand."""
 
+import re
+
 import pytest
 
 from tests.support.line import BOUNDS, GET, Line
@@ -53,6 +55,7 @@ def test_head(parts: list[bytes]) -> None:
     assert head.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
     assert b"content-type: application/problem+json" in head
     assert b"x-request-id: fresh" in head
+    assert re.search(rb"\r\ntraceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-00\r\n", head)
     assert b"\r\nx-content-type-options: nosniff\r\n" in head
     assert b"strict-transport-security" not in head
     assert b'"code":"headers-too-large"' in body
@@ -219,3 +222,13 @@ def test_unread_end(closing: bool) -> None:  # noqa: FBT001
     assert line.loop.timers[-1].after_s == 30
     line.protocol.connection_lost(None)
     assert line.loop.timers[-1].cancelled
+
+
+def test_lost() -> None:
+    """A connection that broke leaves no timer that would find it closing, and count it unread."""
+    line = Line()
+    line.hear(GET)
+    line.answer()
+    line.protocol.connection_lost(ConnectionResetError())
+
+    assert line.loop.waiting() == []

@@ -1,0 +1,52 @@
+"""Requests that were sent ahead are answered, also to a caller who then closes its half."""
+
+from typing import Any
+
+from typing_extensions import override
+
+from app.serving.unread import UnreadBound
+
+
+class AnswersAhead(UnreadBound):
+    """Takes the end of what a caller sends for its leaving only where nothing was sent ahead.
+
+    Who awaits one answer and ends its half has mostly closed the whole connection: nothing that
+    arrives tells the two apart, and nothing is loaded for nobody. Who sent several requests at once
+    and then ended gets all the answers (RFC 9112 9.6); whether it is still there shows at the
+    second of them. Over TLS uvloop closes by itself.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._came = 0  # requests that came whole in the bytes that are being read
+        self._ahead = False  # several were there at a time, and not all are answered
+        self._half_closed = False
+
+    @property
+    def answering(self) -> bool:
+        """Whether an answer is under way, or awaited by a request in the line."""
+        return bool(self.cycle) and not self.cycle.response_complete
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        self._came, self._ahead = 0, self._ahead and self.answering
+        super().data_received(data)
+
+    @override
+    def on_message_complete(self) -> None:
+        self._came += 1
+        self._ahead = self._ahead or self._came > 1 or bool(self.pipeline)
+        super().on_message_complete()
+
+    @override
+    def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn says nothing
+        """Return True where answers are still to come; else the connection is closed now."""
+        self._half_closed = self._ahead and self.answering and self.scheme != "https"
+        return self._half_closed
+
+    @override
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._half_closed and not self.answering:
+            self.transport.close()
+            self.give_up_unread()
