@@ -27,8 +27,6 @@ def descriptors(soft: int, hard: int, bounds: Bounds = _BOUNDS) -> tuple[int, Bo
 
     A process commonly gets 1,024 and may ask for more; each connection takes one. Running out of
     them would stop the listener as well as the platform's side: a slow death instead of a refusal.
-    Over TLS a connection counts once its handshake is done: those before it take descriptors beyond
-    the bound, each for five seconds at most.
     """
     unlimited = resource.RLIM_INFINITY
     around = bounds.refusals + _OTHER_FILES

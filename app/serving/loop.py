@@ -5,17 +5,20 @@ from typing import Any
 import uvloop
 from typing_extensions import override
 
+from app.serving.arrivals import TlsServer
+
 
 class ServerLoop(uvloop.Loop):
-    """uvloop with little patience for who connects and never speaks TLS.
+    """uvloop with little patience, and little room, for who connects and never speaks TLS.
 
-    uvicorn's server has no word for it, and our bounds begin where the handshake ends.
+    uvicorn's server has no word for it: it asks its loop for a server.
     """
 
     handshake_s = 5.0  # uvloop's own is a minute
 
     @override
     async def create_server(self, *args: Any, **kwargs: Any) -> Any:
-        if kwargs.get("ssl") is not None:
-            kwargs["ssl_handshake_timeout"] = self.handshake_s
-        return await super().create_server(*args, **kwargs)
+        if kwargs.get("ssl") is None:
+            return await super().create_server(*args, **kwargs)
+        (make,) = args
+        return TlsServer(self, make, kwargs["sock"], kwargs["ssl"], handshake_s=self.handshake_s)

@@ -10,6 +10,7 @@ from uvicorn.server import ServerState
 
 from app.errors import InvalidParameterError, OverloadedError, ServiceError
 from app.serving.ahead import AnswersAhead
+from app.serving.arrivals import Arrival
 from app.serving.bounds import Bounds
 from app.serving.refusal import full_house, refusal, too_much_head
 from app.serving.room import make_room
@@ -52,9 +53,30 @@ class BoundedProtocol(AnswersAhead):
         self._refusal: tuple[ServiceError, str] | None = None  # and the bound, of a request
         self._ended = False
 
+    def arrive(self, arrival: Arrival) -> bool:
+        """Take a place before TLS is agreed on; False says that there is none to be told so."""
+        # Here, too, uvicorn closes it when it stops, and who arrives later may be let in instead.
+        self.transport = cast("asyncio.Transport", arrival)
+        self.connections.add(self)
+        places = self._bounds.connections
+        crowded = len(self.connections) > places and not self._room_made()
+        if crowded and len(self.connections) > places + self._bounds.refusals:
+            self._cut("connections")
+            self.connections.discard(self)
+            return False
+        self._waiting[self] = self.loop.time()
+        return True
+
+    def depart(self) -> None:
+        """Give the place back where TLS was not agreed on."""
+        if self.flow is None:  # the connection was never made
+            self._waiting.pop(self, None)
+            self.connections.discard(self)
+
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._waiting.pop(self, None)  # it waited for TLS
         if len(self.connections) > self._bounds.connections and not self._room_made():
             self._refuse(full_house(), "connections")
         else:

@@ -1,10 +1,14 @@
 """The connection's bounds, on a loop and a transport that are moved by hand."""
 
 import re
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from tests.support.line import BOUNDS, GET, Line
+
+if TYPE_CHECKING:
+    from app.serving.arrivals import Arrival
 
 
 def test_whole_request() -> None:
@@ -148,6 +152,45 @@ def test_idle() -> None:
 
     assert (second.transport.ended, second.cuts) == ("aborted", ["crowded"])
     assert [line.transport.ended for line in (first, third)] == ["", ""]
+
+
+def arrived(other: Line | None = None) -> tuple[Line, bool]:
+    """Return a connection over TLS that is not made yet, and whether it has a place."""
+    line = Line(other, eof=False, made=False)
+    return line, line.protocol.arrive(cast("Arrival", line.transport))
+
+
+def test_arrivals() -> None:
+    """Before TLS is agreed on a connection takes its place, and makes way like any other."""
+    first, _ = arrived()
+    answering = Line(first)
+    answering.hear(GET)
+    second, place = arrived(first)
+
+    assert (first.transport.ended, first.cuts, place) == ("aborted", ["crowded"], True)
+    first.protocol.depart()
+    second.protocol.connection_made(second.transport)
+    second.protocol.depart()
+    assert first.state.connections == {answering.protocol, second.protocol}
+    assert second.loop.waiting() == [BOUNDS.request_s]
+    second.hear(GET)
+    assert second.waiting == {}
+
+
+def test_no_place() -> None:
+    """Where all are being answered one arrives to be told so, and no more."""
+    lines = [Line()]
+    lines.append(Line(lines[0]))
+    for line in lines:
+        line.hear(GET)
+    told, place = arrived(lines[0])
+    told.protocol.connection_made(told.transport)
+    one_more, none = arrived(lines[0])
+
+    assert (place, none) == (True, False)
+    assert told.transport.sent.startswith(b"HTTP/1.1 503 ")
+    assert (told.cuts, one_more.cuts) == (["connections"], ["connections"])
+    assert len(told.state.connections) == 3
 
 
 @pytest.mark.parametrize(("waited_s", "cut"), [(0.9, "idle"), (1, "silent")])

@@ -113,7 +113,7 @@ class Transport(asyncio.Transport):
 class Line:
     """One connection of a server; what it shares with others is taken from one of them."""
 
-    def __init__(self, other: "Line | None" = None, *, eof: bool = True) -> None:
+    def __init__(self, other: "Line | None" = None, *, eof: bool = True, made: bool = True) -> None:
         self.loop, self.transport, self.cuts = Loop(), Transport(eof=eof), list[str]()
         self.state: ServerState = other.state if other else ServerState()
         self.waiting: dict[BoundedProtocol, float] = other.waiting if other else {}
@@ -127,7 +127,8 @@ class Line:
             bounds=BOUNDS,
             waiting=self.waiting,
         )
-        self.protocol.connection_made(self.transport)
+        if made:
+            self.protocol.connection_made(self.transport)
 
     def hear(self, *parts: bytes) -> None:
         """Receive bytes."""
