@@ -64,6 +64,8 @@ def faults(asked: Asked, said: bytes, own_etags: set[bytes]) -> list[str]:
         found.append("no request id, or no trace")
     if answer.status == 304 and b"*" not in asked.etags and not _known(asked.etags, own_etags):
         found.append("304 for a foreign etag")
+    if not asked.kind and answer.status in {200, 304} and asked.target.startswith(b"/v1"):
+        found.append("let in a stranger")
     if answer.status >= 400:
         found += _no_problem(asked, answer)
     elif answer.body and answer.headers.get(b"content-type") == b"application/json":

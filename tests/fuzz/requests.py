@@ -284,7 +284,7 @@ def draw(rand: Random, heard: Heard) -> Asked:
         drawn += [(b"If-None-Match", etag)] * (rand.random() < 0.7)
     if rand.random() < 0.5 and any(name.lower() in _ASKS_WHO for name, _ in drawn):
         kind, headers = "", headers[:1]
-    elif rand.random() < 0.08:
+    elif rand.random() < 0.1:
         kind, token = oddity(rand, lambda part: _mutated(rand, part, rarely=1))
         carrier = rand.choice(((b"Authorization", b"Bearer "), (b"X-API-Key", b"")))
         headers = [headers[0], (carrier[0], carrier[1] + token)]

@@ -118,6 +118,14 @@ def test_oracle(said: bytes, told: list[str]) -> None:
     assert faults(REQUEST, said, set()) == told
 
 
+def test_stranger() -> None:
+    """Who is nobody is not answered, even where there is nothing to tell."""
+    stranger = REQUEST._replace(kind="", target=b"/v1/tasks")
+
+    assert faults(stranger, GOOD, set()) == ["let in a stranger"]
+    assert faults(stranger._replace(target=b"/healthz"), GOOD, set()) == []
+
+
 def test_parts() -> None:
     """An answer in parts is put together before it is looked at."""
     head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
