@@ -27,6 +27,16 @@ class AnswersAhead(UnreadBound):
         """Whether an answer is under way, or awaited by a request in the line."""
         return bool(self.cycle) and not self.cycle.response_complete
 
+    def is_too_much_ahead(self, size_bytes: int) -> bool:
+        """Say whether too many requests wait already for one more with a head or body of this size.
+
+        uvicorn parses all that it read before any of it is answered, and reads on with each answer:
+        each request that waits has a scope, and the smallest come 14,000 to a read. Of larger ones
+        fewer may wait; so all together hold a few times `pipelined_bytes`, without being added up.
+        """
+        waiting, bounds = len(self.pipeline), self._bounds
+        return waiting >= bounds.pipelined or waiting * size_bytes > bounds.pipelined_bytes
+
     @override
     def data_received(self, data: bytes) -> None:
         self._came, self._ahead = 0, self._ahead and self.answering

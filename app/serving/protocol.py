@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from typing_extensions import override
 from uvicorn.config import Config
@@ -126,13 +126,16 @@ class BoundedProtocol(AnswersAhead):
         if fields > self._bounds.head_fields or not (little or self._size_bytes() <= bytes_max):
             self._refusal = too_much_head(), "head"
             raise _StopError
-        # uvicorn parses all that it read before any of it is answered, and then reads on: each
-        # request that waits has a scope, and the smallest come 14,000 to a read.
-        if len(self.pipeline) >= self._bounds.pipelined:
-            self._refusal = OverloadedError("Too many requests wait here."), "pipelined"
-            raise _StopError
+        if self.pipeline and self.is_too_much_ahead(self._size_bytes()):
+            self._stop_ahead()
         self._in_head = False
         super().on_headers_complete()
+
+    @override
+    def on_body(self, body: bytes) -> None:
+        if self.pipeline and self.is_too_much_ahead(len(self.cycle.body) + len(body)):
+            self._stop_ahead()
+        super().on_body(body)
 
     @override
     def on_message_complete(self) -> None:
@@ -150,6 +153,10 @@ class BoundedProtocol(AnswersAhead):
     def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn says nothing
         # What ends in the middle of a request is not sent ahead.
         return self._whole and not self._ended and super().eof_received()
+
+    def _stop_ahead(self) -> NoReturn:
+        self._refusal = OverloadedError("Too many requests wait here."), "pipelined"
+        raise _StopError
 
     def _size_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)

@@ -89,6 +89,25 @@ def test_pipelined() -> None:
     assert (line.cuts, len(line.protocol.pipeline)) == (["pipelined"], 0)
 
 
+@pytest.mark.parametrize(
+    ("ahead", "cuts"), [(5, []), (6, ["pipelined"])], ids=["just few enough", "one too many"]
+)
+@pytest.mark.parametrize(
+    "large",
+    [
+        b"GET / HTTP/1.1\r\nA: " + b"a" * 80 + b"\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 900\r\n\r\n" + b"a" * 75,
+    ],
+    ids=["head", "body"],
+)
+def test_large_ahead(large: bytes, ahead: int, cuts: list[str]) -> None:
+    """The larger a head or a body is, the fewer may wait before it: none is kept for long."""
+    line = Line()
+    line.hear(GET * ahead, large)
+
+    assert line.cuts == cuts
+
+
 def test_no_http() -> None:
     """What is no HTTP is refused with a problem; over TLS the end can't be half."""
     line = Line(eof=False)

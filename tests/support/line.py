@@ -13,7 +13,9 @@ from app.serving.bounds import Bounds
 from app.serving.protocol import BoundedProtocol
 
 GET = b"GET /v1/tasks HTTP/1.1\r\nHost: gate\r\n\r\n"
-BOUNDS = Bounds(connections=2, refusals=1, head_bytes=200, head_fields=4, pipelined=16)
+BOUNDS = Bounds(
+    connections=2, refusals=1, head_bytes=200, head_fields=4, pipelined=16, pipelined_bytes=400
+)
 
 
 class Timer:
