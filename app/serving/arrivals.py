@@ -24,6 +24,10 @@ class Arrival:
 
     close = abort
 
+    def is_closing(self) -> bool:
+        """Say no: when it has ended it is gone."""
+        return False
+
 
 class Guest(Protocol):
     """A protocol that counts from its arrival on."""

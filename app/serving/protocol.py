@@ -51,7 +51,7 @@ class BoundedProtocol(AnswersAhead):
         self._head_bytes = 0
         self._came_bytes = 0  # in the bytes that are being read
         self._refusal: tuple[ServiceError, str] | None = None  # and the bound, of a request
-        self._ended = False
+        self._ended = self._made_way = False
 
     def arrive(self, arrival: Arrival) -> bool:
         """Take a place before TLS is agreed on; False says that there is none to be told so."""
@@ -173,14 +173,17 @@ class BoundedProtocol(AnswersAhead):
 
     def idles(self) -> bool:
         """Say whether its last request is answered, to the last byte, and no other has begun."""
-        if self._ended or not self._whole or self.transport.is_closing():
-            return False
-        return not self.answering and not self.transport.get_write_buffer_size()
+        if self.transport.is_closing():
+            # Over TLS callers have to agree to the end, and may take their time.
+            at_rest = self.scheme == "https" and not self._made_way
+        else:
+            at_rest = self._whole and not self._ended and not self.answering
+        return at_rest and not self.transport.get_write_buffer_size()
 
     def make_way(self) -> None:
         """End at once, in favour of another connection."""
         self._waiting.pop(self, None)
-        self._ended = True
+        self._ended = self._made_way = True
         self._cut("crowded")
         self.transport.abort()
 

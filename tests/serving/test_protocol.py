@@ -1,14 +1,12 @@
 """The connection's bounds, on a loop and a transport that are moved by hand."""
 
 import re
-from typing import TYPE_CHECKING, cast
 
 import pytest
+from typing_extensions import override
 
-from tests.support.line import BOUNDS, GET, Line
-
-if TYPE_CHECKING:
-    from app.serving.arrivals import Arrival
+from app.serving.arrivals import Arrival
+from tests.support.line import BOUNDS, GET, Line, Transport
 
 
 def test_whole_request() -> None:
@@ -173,10 +171,21 @@ def test_idle() -> None:
     assert [line.transport.ended for line in (first, third)] == ["", ""]
 
 
+class Ending(Arrival):
+    """Ends as the transport that it would become."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    @override
+    def abort(self) -> None:
+        self._transport.abort()
+
+
 def arrived(other: Line | None = None) -> tuple[Line, bool]:
     """Return a connection over TLS that is not made yet, and whether it has a place."""
     line = Line(other, eof=False, made=False)
-    return line, line.protocol.arrive(cast("Arrival", line.transport))
+    return line, line.protocol.arrive(Ending(line.transport))
 
 
 def test_arrivals() -> None:
@@ -239,6 +248,20 @@ def test_not_idle(state: str) -> None:
     lines.append(Line(lines[0]))
 
     assert [line.cuts for line in lines] == [[], [], ["connections"]]
+
+
+def test_parting() -> None:
+    """Over TLS who was told the end, and does not agree to it, makes room; but only once."""
+    lines = [Line(eof=False)]
+    lines.append(Line(lines[0], eof=False))
+    for line in lines:
+        line.hear(GET)
+    lines[1].hear(GET)
+    lines[0].answer()
+    lines[0].transport.close()
+    lines += [Line(lines[0], eof=False) for _ in range(2)]
+
+    assert [line.cuts for line in lines] == [["crowded"], [], ["crowded"], []]
 
 
 def test_waiting() -> None:
