@@ -18,6 +18,7 @@ class AnswersAhead(UnreadBound):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # Both are kept by the protocol that reads: a method more would cost each answer.
         self._came = 0  # requests that came whole in the bytes that are being read
         self._ahead = False  # several were there at a time, and not all are answered
         self._half_closed = False
@@ -36,17 +37,6 @@ class AnswersAhead(UnreadBound):
         """
         waiting, bounds = len(self.pipeline), self._bounds
         return waiting >= bounds.pipelined or waiting * size_bytes > bounds.pipelined_bytes
-
-    @override
-    def data_received(self, data: bytes) -> None:
-        self._came, self._ahead = 0, self._ahead and self.answering
-        super().data_received(data)
-
-    @override
-    def on_message_complete(self) -> None:
-        self._came += 1
-        self._ahead = self._ahead or self._came > 1 or bool(self.pipeline)
-        super().on_message_complete()
 
     @override
     def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn says nothing

@@ -95,7 +95,9 @@ class BoundedProtocol(AnswersAhead):
         if self._ended:
             return
         self._whole = self._began = False
-        self._came_bytes = len(data)
+        self._came, self._came_bytes = 0, len(data)
+        if self._ahead:
+            self._ahead = self.answering
         super().data_received(data)
         if self._ended:
             return
@@ -141,6 +143,9 @@ class BoundedProtocol(AnswersAhead):
     def on_message_complete(self) -> None:
         # Both: a head that the door has seen before is told to be complete, and never to begin.
         self._whole, self._in_head = True, False
+        self._came += 1
+        if self._came > 1 or self.pipeline:
+            self._ahead = True
         super().on_message_complete()
 
     @override
