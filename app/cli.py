@@ -23,7 +23,8 @@ from app.certificates import Certificates
 from app.errors import ServiceError, UpstreamAuthFailedError
 from app.main import SYSTEM_CLOCK, SYSTEM_MONOTONIC, create_app, create_platforms
 from app.platform.client import PlatformClient
-from app.server import Bounds, bounded, descriptors
+from app.serving.bounds import Bounds, descriptors
+from app.serving.connections import bounded
 from app.settings import AccountSettings, Settings, SettingsError
 from app.telemetry.logging import configure_logging
 
@@ -190,7 +191,7 @@ def _server_config(
     certificates = _certificates(configured, certificate_read)
     config = uvicorn.Config(
         app,
-        loop="app.server:ServerLoop",
+        loop="app.serving.loop:ServerLoop",
         http=http,
         ws="none",
         lifespan="on",

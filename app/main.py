@@ -43,8 +43,8 @@ from app.api import (
 )
 from app.api.freshness import Renderer
 from app.api.health import Readiness
+from app.api.issuer_keys import FetchError
 from app.api.journal import Journal
-from app.api.jwt import FetchError
 from app.cache.answers import Clocks
 from app.cache.cache import Cache
 from app.cache.flight import commit

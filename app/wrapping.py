@@ -13,7 +13,8 @@ from app.api.asgi_door import AsgiDoor
 from app.api.consumers import Authentication, Everybody, Guard
 from app.api.edge import BodyLimit, Cors, FullHouse, Hosts, SecurityHeaders
 from app.api.fastlane import FastLane, Kept, Limits, Sent, Who
-from app.api.jwt import Fetch, TokenVerifier
+from app.api.issuer_keys import Fetch
+from app.api.jwt import TokenVerifier
 from app.api.leaving import LeaveWithCaller
 from app.api.limits import FailureLimiter, Limiter
 from app.api.roster import Roster

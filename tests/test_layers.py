@@ -12,7 +12,7 @@ HOUSE = Path(__file__).parent.parent
 
 ROOMS = frozenset({
     "allowed", "api", "cache", "certificates", "cli", "domain", "errors", "listening", "main",
-    "platform", "sandbox", "server", "service", "settings", "telemetry", "wrapping",
+    "platform", "sandbox", "service", "serving", "settings", "telemetry", "wrapping",
 })  # fmt: skip
 
 # Room -> the rooms it may import. What is not listed is forbidden.
@@ -28,8 +28,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "main": ROOMS - {"cli"},
     "platform": frozenset({"domain", "errors"}),
     "sandbox": frozenset(),
-    "server": frozenset({"api", "errors"}),
     "service": frozenset({"cache", "domain", "errors"}),
+    "serving": frozenset({"api", "errors"}),
     "settings": frozenset({"allowed", "errors"}),
     "telemetry": frozenset({"errors"}),
     "wrapping": frozenset({"api", "service", "settings", "telemetry"}),
@@ -44,7 +44,7 @@ KNOWN_TO: dict[str, frozenset[str]] = {
     "prometheus_client": frozenset({"telemetry", "api", "main"}),
     "pydantic_settings": frozenset({"allowed", "settings"}),
     "starlette": frozenset({"api", "main", "sandbox"}),
-    "uvicorn": frozenset({"api", "cli", "sandbox", "server", "wrapping"}),
+    "uvicorn": frozenset({"api", "cli", "sandbox", "serving", "wrapping"}),
     "valkey": frozenset({"api"}),
 }
 

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from app.api.jwt import FetchError, TokenVerifier
+from app.api.issuer_keys import FetchError
+from app.api.jwt import TokenVerifier
 from app.errors import UnauthenticatedError, UpstreamUnavailableError
 from app.settings import OidcSettings
 from tests.support.consumers import (
