@@ -8,11 +8,11 @@ from typing_extensions import override
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from app.errors import InvalidParameterError, OverloadedError, ServiceError
+from app.errors import InvalidParameterError, ServiceError
 from app.serving.ahead import AnswersAhead
 from app.serving.arrivals import Arrival
 from app.serving.bounds import Bounds
-from app.serving.refusal import full_house, refusal, too_much_head
+from app.serving.refusal import full_house, refusal, too_much_ahead, too_much_head
 from app.serving.room import make_room
 
 
@@ -126,17 +126,18 @@ class BoundedProtocol(AnswersAhead):
         # A field may be a byte shorter there, without the blank after its colon.
         little = self._head_bytes + self._came_bytes + fields <= bytes_max
         if fields > self._bounds.head_fields or not (little or self._size_bytes() <= bytes_max):
-            self._refusal = too_much_head(), "head"
-            raise _StopError
+            self._stop(too_much_head(), "head")
+        if not self._names_one_host():
+            self._stop(InvalidParameterError("The request names no Host, or several."), "parse")
         if self.pipeline and self.is_too_much_ahead(self._size_bytes()):
-            self._stop_ahead()
+            self._stop(too_much_ahead(), "pipelined")
         self._in_head = False
         super().on_headers_complete()
 
     @override
     def on_body(self, body: bytes) -> None:
         if self.pipeline and self.is_too_much_ahead(len(self.cycle.body) + len(body)):
-            self._stop_ahead()
+            self._stop(too_much_ahead(), "pipelined")
         super().on_body(body)
 
     @override
@@ -159,9 +160,14 @@ class BoundedProtocol(AnswersAhead):
         # What ends in the middle of a request is not sent ahead.
         return self._whole and not self._ended and super().eof_received()
 
-    def _stop_ahead(self) -> NoReturn:
-        self._refusal = OverloadedError("Too many requests wait here."), "pipelined"
+    def _stop(self, error: ServiceError, bound: str) -> NoReturn:
+        self._refusal = error, bound
         raise _StopError
+
+    def _names_one_host(self) -> bool:
+        # RFC 9112 3.2: those who share a line must agree on whom a request is for.
+        named = [name for name, _ in self.headers].count(b"host")
+        return named == 1 or (not named and self.parser.get_http_version() == "1.0")
 
     def _size_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)

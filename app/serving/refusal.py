@@ -26,3 +26,8 @@ def full_house() -> OverloadedError:
 def too_much_head() -> HeadersTooLargeError:
     """Return what a head beyond its bounds is told."""
     return HeadersTooLargeError("The head of the request is too large.")
+
+
+def too_much_ahead() -> OverloadedError:
+    """Return what one request too many that is sent ahead is told."""
+    return OverloadedError("Too many requests wait here.")

@@ -23,7 +23,12 @@ def test_whole_request() -> None:
 
 @pytest.mark.parametrize(
     "parts",
-    [[], [GET[:9]], [GET[:9], GET[9:20]], [b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n", b"x"]],
+    [
+        [],
+        [GET[:9]],
+        [GET[:9], GET[9:20]],
+        [b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n", b"x"],
+    ],
     ids=["silent", "a part", "parts", "body"],
 )
 def test_slow(parts: list[bytes]) -> None:
@@ -36,6 +41,26 @@ def test_slow(parts: list[bytes]) -> None:
     assert (line.transport.ended, line.cuts) == ("closed", ["slow"])
     line.hear(GET)
     assert line.transport.sent == b""
+
+
+@pytest.mark.parametrize(
+    ("head", "served"),
+    [
+        pytest.param(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", True, id="one"),
+        pytest.param(b"GET / HTTP/1.1\r\n\r\n", False, id="none"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n", False, id="two"),
+        pytest.param(b"GET / HTTP/1.0\r\n\r\n", True, id="older, none"),
+        pytest.param(b"GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", False, id="older, two"),
+    ],
+)
+def test_host(head: bytes, *, served: bool) -> None:
+    """A request names one Host, but a client of HTTP/1.0 may name none (RFC 9112 3.2)."""
+    line = Line()
+    line.hear(head)
+
+    assert line.transport.sent.startswith(b"" if served else b"HTTP/1.1 400 Bad Request\r\n")
+    assert bool(line.transport.sent) is not served
+    assert line.cuts == ([] if served else ["parse"])
 
 
 @pytest.mark.parametrize(
@@ -93,8 +118,8 @@ def test_pipelined() -> None:
 @pytest.mark.parametrize(
     "large",
     [
-        b"GET / HTTP/1.1\r\nA: " + b"a" * 80 + b"\r\n\r\n",
-        b"POST / HTTP/1.1\r\nContent-Length: 900\r\n\r\n" + b"a" * 75,
+        b"GET / HTTP/1.1\r\nHost: a\r\nA: " + b"a" * 71 + b"\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\n" + b"a" * 75,
     ],
     ids=["head", "body"],
 )
