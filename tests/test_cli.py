@@ -19,9 +19,10 @@ from typing_extensions import override
 
 from app.api.health import Readiness
 from app.api.keys import digest, is_key
-from app.cli import Server, main, until_told
+from app.cli import main
 from app.sandbox.app import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, create_sandbox
 from app.sandbox.server import SandboxServer
+from app.serving.server import Server, until_told
 from app.settings import load
 from tests.support.consumers import key_of
 from tests.support.valkey import Server as Valkey

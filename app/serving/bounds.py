@@ -36,3 +36,11 @@ def descriptors(soft: int, hard: int, bounds: Bounds = _BOUNDS) -> tuple[int, Bo
     limit = soft if soft == unlimited else max(soft, given)
     room = bounds.connections if limit == unlimited else min(bounds.connections, limit - around)
     return limit, bounds._replace(connections=max(room, 1))
+
+
+def of_this_process() -> Bounds:
+    """Raise this process's limit of open files as far as it may, and return what fits below it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit, bounds = descriptors(soft, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    return bounds
