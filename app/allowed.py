@@ -27,6 +27,10 @@ ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", 
 HOST = re.compile(r"[a-z0-9.-]+|\[[0-9a-f:]+\]", re.ASCII)
 _RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)(?:/s)?", re.ASCII)
 _PROXY = re.compile(r"https?://(?:[^\s/@]+@)?([\w.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?/?", re.ASCII)
+_VALKEY = re.compile(
+    r"rediss?://(?:[^\s/?#@]*@)?(?:[\w.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?(?:/[0-9]{0,3})?",
+    re.ASCII,
+)
 
 
 class VariableError(ValueError):
@@ -203,3 +207,20 @@ def proxy_url(secret: SecretStr) -> SecretStr:
     if not _PROXY.fullmatch(secret.get_secret_value()):
         raise ValueError("must be a proxy's URL such as http://proxy.internal:3128")
     return secret
+
+
+def valkey_url(name: str, text: str) -> str:
+    """Take the URL of a Valkey, of which nothing may weaken the check of certificates.
+
+    Raises:
+        VariableError: it is none; of the variable `name`.
+    """
+    match = _VALKEY.fullmatch(text)
+    # The value is never repeated: it may hold credentials.
+    if match is None or int(match[1] or 0) > PORT_MAX:
+        raise VariableError(
+            f"{name} must be redis:// or rediss:// (TLS), host and port, such as "
+            "rediss://user:password@valkey.internal:6379, without a query; in the password "
+            "whatever is no letter or digit is percent-encoded"
+        )
+    return text

@@ -3,32 +3,24 @@
 import argparse
 import asyncio
 import json
-import resource
 import secrets
-import signal
-import socket
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import ExitStack, aclosing
-from types import FrameType
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 import structlog
-import uvicorn
-from typing_extensions import override
 
 from app import __version__, settings
 from app.api import keys
-from app.api.health import Readiness
 from app.certificates import Certificates
-from app.errors import ServiceError, UpstreamAuthFailedError
+from app.checking import check
 from app.main import SYSTEM_CLOCK, SYSTEM_MONOTONIC, create_app, create_platforms
-from app.platform.client import PlatformClient
-from app.server import Bounds, bounded, descriptors
+from app.serving.bounds import of_this_process
+from app.serving.connections import bounded
+from app.serving.server import Run, Server, TlsFactory, configure, listen, until_told
 from app.settings import AccountSettings, Settings, SettingsError
 from app.telemetry.logging import configure_logging
 
-_UNREAD_BYTES_MAX = 131_072  # in the kernel, for each connection; Linux doubles it
-DRAIN_S = 25  # less than the 30 s that Kubernetes waits before it kills
 _PORT_MAX = 65_535
 _NO_ACCOUNT = (
     "No account is configured: set TASKGATE_ACCOUNTS__<ALIAS>__URL, __CLIENT_ID and "
@@ -38,56 +30,6 @@ _NO_CONSUMER = (
     "TASKGATE_AUTH is `required` and no consumer is configured: make one with `taskgate new-key "
     "NAME`, or set TASKGATE_AUTH=off to answer everyone who can reach the port."
 )
-
-
-class Server(uvicorn.Server):
-    """Says when it listens, and stops being ready as soon as it is told to stop."""
-
-    def __init__(
-        self, config: uvicorn.Config, listener: socket.socket, readiness: Readiness
-    ) -> None:
-        super().__init__(config)
-        self.listener = listener
-        self._readiness = readiness
-        self._log = structlog.get_logger()
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        host, port = self.listener.getsockname()[:2]
-        scheme = "https" if self.config.is_ssl else "http"
-        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
-
-    @override
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._log.info("serving", url=self.url, version=__version__)
-
-    @override
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        # No log line here: a signal may come while this very thread holds the logger's lock.
-        self._readiness.draining = True
-        super().handle_exit(sig, frame)
-
-    @override
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._log.info("draining", at_most_s=DRAIN_S)
-        await super().shutdown(sockets)
-        self._log.info("stopped")
-
-
-Run = Callable[[Server], None]
-
-
-def until_told(server: Server) -> None:
-    """Serve until SIGTERM or SIGINT, finish what runs, return."""
-    # uvicorn raises the signal again once it has stopped; both then look alike, as they do
-    # when they come before it listens to signals.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        server.run(sockets=[server.listener])
-    except KeyboardInterrupt:
-        return
 
 
 def main(argv: Sequence[str] | None = None, *, run: Run = until_told) -> int:
@@ -115,8 +57,10 @@ def _parser(run: Run) -> argparse.ArgumentParser:
     serve.set_defaults(command=lambda arguments: _serve(arguments, run))
     openapi = commands.add_parser("openapi", help="write the OpenAPI document")
     openapi.set_defaults(command=_openapi)
-    check = commands.add_parser("check", help="log in to each account and read one task")
-    check.set_defaults(command=_check)
+    checking = commands.add_parser(
+        "check", help="log in to each account, read one task; ask Valkey"
+    )
+    checking.set_defaults(command=_check)
     new_key = commands.add_parser("new-key", help="make a consumer's key and show it once")
     new_key.add_argument("name", metavar="NAME", type=_consumer)
     new_key.set_defaults(command=_new_key)
@@ -147,17 +91,12 @@ def _serve(arguments: argparse.Namespace, run: Run) -> int:
         if not configured.accounts:
             raise SettingsError(_NO_ACCOUNT)
         write_lines = configure_logging(fmt=configured.log_format, level=configured.log_level)
-        log = structlog.get_logger()
-        for name, meant in settings.strangers().items():
-            log.warning("unknown_setting", name=name, did_you_mean=meant)
-        if arguments.sandbox:
-            url = configured.accounts["sandbox"].url
-            log.warning("sandbox_serving", detail="all data is invented", url=url)
+        _warn(configured, sandbox=arguments.sandbox)
         app = create_app(configured, sandbox=arguments.sandbox, write_lines=write_lines)
         if configured.auth == "required" and not app.state.roster.current().by_name:
             raise SettingsError(_NO_CONSUMER)
         try:
-            listener = stack.enter_context(_listen(configured.host, configured.port))
+            listener = stack.enter_context(listen(configured.host, configured.port))
         except OSError as exc:
             print(f"taskgate: can't listen: {exc.strerror}", file=sys.stderr)
             return 1
@@ -166,50 +105,30 @@ def _serve(arguments: argparse.Namespace, run: Run) -> int:
             app.state.lane if configured.fastlane == "protocol" else None,
             cut=access.connection_cut,
             fresh_id=lambda: secrets.token_hex(8),
-            bounds=_bounds(),
+            bounds=of_this_process(),
         )
-        config = _server_config(configured, app, http, certificate_read=access.certificate_read)
+        config = configure(app, http, tls=_tls(configured, access.certificate_read))
         run(Server(config, listener, app.state.readiness))
     return 0
 
 
-def _server_config(
-    configured: Settings,
-    app: Callable[..., Awaitable[None]],
-    http: type[asyncio.Protocol],
-    *,
-    certificate_read: Callable[[bool], None],
-) -> uvicorn.Config:
-    """Return how to serve `app`, each connection by `http`.
-
-    Raises:
-        SettingsError: the certificate, its key or the client's authority can't be used.
-    """
-    certificates = _certificates(configured, certificate_read)
-    config = uvicorn.Config(
-        app,
-        loop="app.server:ServerLoop",
-        http=http,
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        # Its lines of less weight repeat ours, or are written at the will of any caller.
-        log_level="error",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=DRAIN_S,
-        ssl_context_factory=certificates.for_uvicorn if certificates else None,
-    )
-    config.load()
-    return config
+def _warn(configured: Settings, *, sandbox: bool) -> None:
+    """Log what may not be as the operator thinks."""
+    log = structlog.get_logger()
+    for name, meant in settings.strangers().items():
+        log.warning("unknown_setting", name=name, did_you_mean=meant)
+    if configured.has_valkey and configured.cursor_key() is None:
+        log.warning("cursors_not_shared", detail="set TASKGATE_CURSOR_SECRET on all replicas")
+    if sandbox:
+        url = configured.accounts["sandbox"].url
+        log.warning("sandbox_serving", detail="all data is invented", url=url)
 
 
-def _certificates(configured: Settings, reloaded: Callable[[bool], None]) -> Certificates | None:
+def _tls(configured: Settings, reloaded: Callable[[bool], None]) -> TlsFactory | None:
     if configured.tls_cert is None or configured.tls_key is None:
         return None
     try:
-        return Certificates(
+        certificates = Certificates(
             configured.tls_cert,
             configured.tls_key,
             configured.tls_client_ca,
@@ -220,21 +139,7 @@ def _certificates(configured: Settings, reloaded: Callable[[bool], None]) -> Cer
         raise SettingsError(
             f"TASKGATE_TLS_CERT, _KEY or _CLIENT_CA can't be used: {type(exc).__name__}"
         ) from None
-
-
-def _bounds() -> Bounds:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    limit, bounds = descriptors(soft, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-    return bounds
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, port), family=family, backlog=2048)
-    # Connections inherit it. Left alone the kernel takes megabytes for a caller who reads nothing.
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _UNREAD_BYTES_MAX)
-    return listener
+    return certificates.for_uvicorn
 
 
 def _with_sandbox(configured: Settings, stack: ExitStack) -> Settings:
@@ -281,35 +186,4 @@ def _check(_: argparse.Namespace) -> int:
     configured = settings.load()
     if not configured.accounts:
         raise SettingsError(_NO_ACCOUNT)
-    return asyncio.run(_check_accounts(configured))
-
-
-async def _check_accounts(configured: Settings) -> int:
-    failed = 0
-    for alias, platform in create_platforms(configured).items():
-        print(f"{alias}: {configured.accounts[alias].url}")
-        try:
-            await _check_account(platform)
-        except ServiceError as exc:
-            failed += 1
-            print(f"  {exc.slug}: {exc.detail}")
-            if isinstance(exc, UpstreamAuthFailedError):
-                prefix = f"TASKGATE_ACCOUNTS__{alias.upper()}__"
-                print(f"  look at {prefix}CLIENT_ID and {prefix}CLIENT_SECRET")
-        finally:
-            await platform.aclose()
-    print("ok" if not failed else f"{failed} of {len(configured.accounts)} accounts failed")
-    return 1 if failed else 0
-
-
-async def _check_account(platform: PlatformClient) -> None:
-    await platform.login()
-    print("  logged in")
-    pages = platform.task_pages((("order", "desc(enqueuedAt)"),), limit=1)
-    async with aclosing(pages):
-        async for page in pages:
-            for reading in page.readings:
-                task = reading.item
-                print(f"  newest task: {task.id}, {task.status}, created {task.created_at}")
-                return
-    print("  no task is visible: has the client the role of a viewer in the tenant?")
+    return asyncio.run(check(configured, create_platforms(configured)))

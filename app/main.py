@@ -43,8 +43,8 @@ from app.api import (
 )
 from app.api.freshness import Renderer
 from app.api.health import Readiness
+from app.api.issuer_keys import FetchError
 from app.api.journal import Journal
-from app.api.jwt import FetchError
 from app.cache.answers import Clocks
 from app.cache.cache import Cache
 from app.cache.flight import commit
@@ -134,6 +134,7 @@ def create_app(
             stack.push_async_callback(cache.aclose)
             stack.push_async_callback(issuer.aclose)
             stack.callback(journal.close)
+            await stack.enter_async_context(sharing)
             readiness.started = True
             yield
             readiness.draining = True
@@ -166,14 +167,14 @@ def create_app(
     if settings.docs == "on":
         app.include_router(docs.router(app, sandbox=sandbox))
     problems.install(app)
-    wrap(
+    sharing = wrap(
         app,
         settings,
         cache=cache,
         metrics=metrics,
         fetch=issuer.fetch,
         sent=journal.note,
-        clocks=wrapping.Clocks(clock, monotonic),
+        clocks=wrapping.Clocks(clock, monotonic, sleep),
     )
     return app
 

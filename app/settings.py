@@ -45,6 +45,7 @@ from app.allowed import (
     proxy_url,
     read_secret,
     tenant_id,
+    valkey_url,
 )
 
 PREFIX = "TASKGATE_"
@@ -183,6 +184,8 @@ class Settings(BaseSettings):
     tls_client_ca: Path | None = None
     cursor_secret: SecretStr | None = None
     cursor_secret_file: Path | None = None
+    valkey_url: SecretStr | None = None
+    valkey_url_file: Path | None = None
     log_format: Literal["auto", "json", "console"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     docs: Literal["on", "off"] = "on"
@@ -193,6 +196,14 @@ class Settings(BaseSettings):
         if self.cursor_secret is not None and self.cursor_secret_file is not None:
             raise VariableError("CURSOR_SECRET and …_FILE exclude each other")
         self.cursor_key()
+        return self
+
+    @model_validator(mode="after")
+    def _usable_valkey(self) -> "Settings":
+        if self.valkey_url is not None and self.valkey_url_file is not None:
+            raise VariableError("VALKEY_URL and …_FILE exclude each other")
+        if self.has_valkey:
+            self.valkey()
         return self
 
     @model_validator(mode="after")
@@ -212,6 +223,21 @@ class Settings(BaseSettings):
         if self.cursor_secret is None and self.cursor_secret_file is None:
             return None
         return read_secret("CURSOR_SECRET", self.cursor_secret, self.cursor_secret_file).encode()
+
+    @property
+    def has_valkey(self) -> bool:
+        """Say whether replicas share a Valkey."""
+        return self.valkey_url is not None or self.valkey_url_file is not None
+
+    def valkey(self) -> str:
+        """Return the URL of Valkey as it is now, which may hold a password.
+
+        Raises:
+            ValueError: as `AccountSettings.secret`, or it is no such URL.
+        """
+        name = "VALKEY_URL"
+        text = read_secret(name, self.valkey_url, self.valkey_url_file)
+        return valkey_url(name if self.valkey_url_file is None else f"{name}_FILE", text)
 
 
 def load(**overrides: object) -> Settings:

@@ -1,7 +1,8 @@
 """What wraps every request: who may ask, the bounds at the edge, and the lane around all of it."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import NamedTuple
 
 from fastapi import FastAPI
@@ -12,7 +13,8 @@ from app.api.asgi_door import AsgiDoor
 from app.api.consumers import Authentication, Everybody, Guard
 from app.api.edge import BodyLimit, Cors, FullHouse, Hosts, SecurityHeaders
 from app.api.fastlane import FastLane, Kept, Limits, Sent, Who
-from app.api.jwt import Fetch, TokenVerifier
+from app.api.issuer_keys import Fetch
+from app.api.jwt import TokenVerifier
 from app.api.leaving import LeaveWithCaller
 from app.api.limits import FailureLimiter, Limiter
 from app.api.roster import Roster
@@ -22,15 +24,17 @@ from app.telemetry.metrics import Metrics
 
 
 class Clocks(NamedTuple):
-    """Unix time, and one that never goes back; both in seconds."""
+    """Unix time, one that never goes back, and a pause; all in seconds."""
 
     clock: Callable[[], float]
     monotonic: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
 
 
 class _Door(NamedTuple):
     who: Who
     limits: Limits
+    sharing: AbstractAsyncContextManager[None]
 
 
 def wrap(
@@ -42,10 +46,11 @@ def wrap(
     fetch: Fetch,
     sent: Sent,
     clocks: Clocks,
-) -> None:
+) -> AbstractAsyncContextManager[None]:
     """Put what wraps every request around the routes of `app`, the innermost first.
 
-    `fetch` gets the token issuer's documents; `sent` takes down what leaves by the lane.
+    `fetch` gets the token issuer's documents; `sent` takes down what leaves by the lane. What is
+    returned runs beside the requests, as long as there are any: it shares rates with replicas.
 
     Raises:
         SettingsError: the consumers' file is wrong.
@@ -73,6 +78,7 @@ def wrap(
             monotonic=clocks.monotonic,
         )
         app.add_middleware(AsgiDoor, lane=app.state.lane)
+    return door.sharing
 
 
 def _ask_who(
@@ -81,7 +87,7 @@ def _ask_who(
     """Put the door into `app`: everybody is somebody from here on."""
     if settings.auth == "off":
         app.add_middleware(Everybody, consumer=ANYBODY)
-        return _Door(who=lambda _: ANYBODY, limits=lambda _: ())
+        return _Door(who=lambda _: ANYBODY, limits=lambda _: (), sharing=nullcontext())
     roster = Roster(
         settings,
         salt=secrets.token_bytes(32),
@@ -99,7 +105,7 @@ def _ask_who(
             fetched=metrics.access.keys_fetched,
         )
     guard = Guard(roster, tokens)
-    limiter = Limiter(monotonic=clocks.monotonic, limited=metrics.access.limited)
+    limiter, sharing = _limiter(settings, metrics, clocks)
     app.add_middleware(
         Authentication,
         guard=guard,
@@ -107,4 +113,21 @@ def _ask_who(
         failures=FailureLimiter(monotonic=clocks.monotonic),
         refused=metrics.access.unauthenticated,
     )
-    return _Door(who=guard.known, limits=limiter.headers)
+    return _Door(who=guard.known, limits=limiter.headers, sharing=sharing)
+
+
+def _limiter(
+    settings: Settings, metrics: Metrics, clocks: Clocks
+) -> tuple[Limiter, AbstractAsyncContextManager[None]]:
+    """Return what bounds consumers' rates, and what shares them with other replicas."""
+    limited = metrics.access.limited
+    if not settings.has_valkey:
+        return Limiter(monotonic=clocks.monotonic, limited=limited), nullcontext()
+    # Only here: who has no Valkey does not carry its client.
+    from app.api.shared_rates import Buckets, SharedRates  # noqa: PLC0415
+
+    shared = SharedRates(
+        Buckets(settings.valkey), answered=metrics.access.rates_answered, sleep=clocks.sleep
+    )
+    limiter = Limiter(monotonic=clocks.monotonic, limited=limited, taken=shared.note)
+    return limiter, shared.running(limiter.learn)

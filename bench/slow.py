@@ -28,6 +28,7 @@ WAYS = {
                           "-z", "32", "-k", "1", "-l", "60"],
 }  # fmt: skip
 KEY = make_key(bytes(range(32)))
+OTHER_KEY = make_key(bytes(range(1, 33)))
 # Only of who may purge a body is read; the tool has no flag for headers, but for this one.
 WAYS["slow bodies, an admin's (-B)"] = [
     *["-B", "-c", "1500", "-r", "1000", "-i", "5", "-s", "8192", "-l", "30"],
@@ -37,6 +38,8 @@ CONSUMER = {
     "TASKGATE_AUTH": "required",
     "TASKGATE_CONSUMERS__BENCH__KEY_SHA256": digest(KEY),
     "TASKGATE_CONSUMERS__BENCH__ADMIN": "true",
+    # Another one asks beside: a consumer has a quarter of the places, and these may be taken.
+    "TASKGATE_CONSUMERS__OTHER__KEY_SHA256": digest(OTHER_KEY),
 }
 PATHS = {"-H": "/v1/tasks", "-B": "/v1/admin/purge", "-X": SCRIPT}
 
@@ -109,7 +112,7 @@ def served() -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 def _asked_s(url: str) -> float:
-    request = urllib.request.Request(url, headers={"X-API-Key": KEY})  # noqa: S310  # loopback
+    request = urllib.request.Request(url, headers={"X-API-Key": OTHER_KEY})  # noqa: S310  # loopback
     began = time.perf_counter()
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310

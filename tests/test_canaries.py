@@ -1,4 +1,4 @@
-"""Canaries in tokens, in the consumers' file and in the proxy's address: none comes out again."""
+"""Canaries in tokens, in the consumers' file, in addresses: none comes out again."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -114,6 +114,19 @@ async def test_proxy(caplog: pytest.LogCaptureFixture) -> None:
     assert key_of("bi") not in text
 
 
+@pytest.mark.parametrize("scheme", ["redis", "rediss"])
+async def test_valkey(caplog: pytest.LogCaptureFixture, scheme: str) -> None:
+    """The password for a Valkey that is not there is in no answer, line or figure."""
+    url = SecretStr(f"{scheme}://user:{CANARY}@127.0.0.1:9")
+    consumers = required(bi={"admin": True})
+    settings = configured("eu2", docs=True, valkey_url=url, **consumers)
+    text = await told(settings, network({"eu2": FakeUpstream()}), bearer("bi"), caplog)
+
+    assert "valkey_lost" in text
+    assert "'host': '127.0.0.1:9'" in text
+    assert CANARY not in text
+
+
 BROKEN = {
     "key for hash": f"[consumers.shop]\nkey_sha256 = '{CANARY}'",
     "unknown": f"[consumers.shop]\nsecret = '{CANARY}'",
@@ -146,6 +159,7 @@ async def test_consumers_file(tmp_path: Path, caplog: pytest.LogCaptureFixture, 
 NAMED = {
     "TASKGATE_CONSUMERS__SHOP__KEY_SHA256": CANARY,
     "TASKGATE_CONSUMERS__SHOP__RATE": CANARY,
+    "TASKGATE_VALKEY_URL": f"redis://user:{CANARY}@valkey:x",
     "TASKGATE_UPSTREAM__PROXY": f"socks5://user:{CANARY}@proxy:1",
     "TASKGATE_OIDC": f'{{"issuer": "https://user:{CANARY}@issuer", "audience": "a"}}',
     "TASKGATE_ACCOUNTS__EU2__URL": f"https://user:{CANARY}@eu2.example",
@@ -181,7 +195,7 @@ def test_types() -> None:
     sections: list[type[BaseModel]] = [Settings, *_below(Settings)]
     found = {name: kind for each in sections for name, kind in secret_fields(each).items()}
 
-    assert "UpstreamSettings.proxy" in found
+    assert found.keys() >= {"UpstreamSettings.proxy", "Settings.valkey_url"}
     assert [name for name, kind in found.items() if SecretStr.__name__ not in str(kind)] == []
 
 

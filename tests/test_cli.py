@@ -19,11 +19,13 @@ from typing_extensions import override
 
 from app.api.health import Readiness
 from app.api.keys import digest, is_key
-from app.cli import Server, main, until_told
+from app.cli import main
 from app.sandbox.app import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, create_sandbox
 from app.sandbox.server import SandboxServer
+from app.serving.server import Server, until_told
 from app.settings import load
 from tests.support.consumers import key_of
+from tests.support.valkey import Server as Valkey
 
 Capture = pytest.CaptureFixture[str]
 CANARY = "canary-7f3a"
@@ -358,3 +360,32 @@ def test_check_empty_account(capsys: Capture, account: pytest.MonkeyPatch) -> No
         assert main(["check"]) == 0
 
     assert "no task is visible" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("secret", [None, CANARY])
+def test_cursors_not_shared(capsys: Capture, bi: pytest.MonkeyPatch, secret: str | None) -> None:
+    """With Valkey there are replicas, so cursors that each seals for itself are a warning."""
+    bi.setenv("TASKGATE_VALKEY_URL", "redis://127.0.0.1:9")
+    if secret:
+        bi.setenv("TASKGATE_CURSOR_SECRET", secret)
+
+    assert main(["serve", "--port", "0"], run=lambda _: None) == 0
+    assert ("cursors_not_shared" in capsys.readouterr().out) is (secret is None)
+
+
+def test_check_valkey(capsys: Capture, account: pytest.MonkeyPatch) -> None:
+    """`check` asks Valkey, and names its host alone."""
+    server = Valkey()
+    account.setenv("TASKGATE_VALKEY_URL", server.url.replace("//", f"//:{CANARY}@"))
+    with server.asked() as client:
+        client.config_set("requirepass", CANARY)
+    answered = main(["check"]), capsys.readouterr().out
+    server.stop()
+    silent = main(["check"]), capsys.readouterr().out
+
+    assert answered[0] == 0
+    assert answered[1].endswith(f"valkey: 127.0.0.1:{server.port}\n  answers\nok\n")
+    assert silent[0] == 1
+    assert "  does not answer: ConnectionError; look at TASKGATE_VALKEY_URL\n" in silent[1]
+    assert silent[1].endswith("\neach replica would limit rates by itself\n")
+    assert CANARY not in answered[1] + silent[1]

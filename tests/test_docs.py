@@ -12,8 +12,8 @@ from pydantic.fields import FieldInfo
 
 from app import __version__
 from app.api.keys import PATTERN
-from app.cli import DRAIN_S
 from app.errors import ServiceError
+from app.serving.server import DRAIN_S
 from app.settings import (
     PREFIX,
     AccountSettings,

@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Event
@@ -52,11 +52,16 @@ class Process:
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str, **variables: str) -> Iterator[Process]:
-    """Run `taskgate serve` on a free port, away from any `.env`; kill it in the end."""
+def serving(
+    folder: Path, *arguments: str, by: Sequence[str] = (), **variables: str
+) -> Iterator[Process]:
+    """Run `taskgate serve` on a free port, away from any `.env`; kill it in the end.
+
+    `by` is the command that runs it, if there is one between.
+    """
     path = f"{TASKGATE.parent}:{os.defpath}"
     with subprocess.Popen(  # noqa: S603  # our own program
-        [TASKGATE, "serve", "--port", "0", *arguments],
+        [*by, TASKGATE, "serve", "--port", "0", *arguments],
         cwd=folder,
         env={"PATH": path, **variables},
         stdout=subprocess.PIPE,

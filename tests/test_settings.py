@@ -344,6 +344,54 @@ def test_cursor_secret(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert both == "TASKGATE_CURSOR_SECRET and …_FILE exclude each other"
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://valkey",
+        "redis://127.0.0.1:6379/3",
+        "rediss://:p%40ss@valkey.internal:6380",
+        "rediss://user:pass@[::1]:6379/0",
+    ],
+)
+def test_valkey(env: pytest.MonkeyPatch, tmp_path: Path, url: str) -> None:
+    """The URL of Valkey comes from a variable or from a file, not from both."""
+    assert not load().has_valkey
+    path = tmp_path / "url"
+    path.write_text(f"{url}\n")
+    env.setenv("TASKGATE_VALKEY_URL_FILE", str(path))
+    from_file = load().valkey()
+    env.setenv("TASKGATE_VALKEY_URL", url)
+    both = refusal()
+    env.delenv("TASKGATE_VALKEY_URL_FILE")
+
+    assert (from_file, load().valkey()) == (url, url)
+    assert both == "TASKGATE_VALKEY_URL and …_FILE exclude each other"
+
+
+@pytest.mark.parametrize("in_file", [False, True], ids=["variable", "file"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"http://{CANARY}",
+        f"unix:///{CANARY}",
+        f"redis://:{CANARY}@",
+        f"redis://:{CANARY}@valkey:65536",
+        f"redis://:{CANARY}@valkey/name",
+        f"redis://:{CANARY}@a@valkey",
+        f"rediss://:{CANARY}@valkey?ssl_cert_reqs=none",
+    ],
+)
+def test_wrong_valkey(env: pytest.MonkeyPatch, tmp_path: Path, url: str, *, in_file: bool) -> None:
+    """What is no such URL, or would weaken TLS, is refused without a word of it."""
+    (tmp_path / "url").write_text(url)
+    name = "TASKGATE_VALKEY_URL_FILE" if in_file else "TASKGATE_VALKEY_URL"
+    env.setenv(name, str(tmp_path / "url") if in_file else url)
+    told = refusal()
+
+    assert told.startswith(f"{name} must be redis:// or rediss:// (TLS), host and port")
+    assert CANARY not in told
+
+
 def test_cursor_secret_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The cursors' file is read again when another replaces it, be they alike in size."""
     path = tmp_path / "key"

@@ -1,9 +1,10 @@
 """TLS by files, spoken by the real process on a socket."""
 
+import re
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ from tests.test_process import Process, serving
 
 pytestmark = pytest.mark.machine
 
+FILES = 300  # that the process may have open
+FEW = ["sh", "-c", f'ulimit -n {FILES}; exec "$@"', "sh"]
 TRIES = 5_000  # a millisecond and more each
 CA, CLIENTS = trustme.CA(), trustme.CA()
 
@@ -104,6 +107,37 @@ def test_broken(gate: Gate) -> None:
     gate.renew()
     assert until(lambda: gate.meets() != first)
     assert gate.process.until("certificate_refused")["level"] == "error"
+
+
+def test_silent(tmp_path: Path) -> None:
+    """Hundreds who connect and never speak TLS keep nobody out, however few files may be open."""
+    file = str(issue(tmp_path / "cert.pem"))
+    tls = {"TASKGATE_TLS_CERT": file, "TASKGATE_TLS_KEY": file}
+    with serving(tmp_path, "--sandbox", by=FEW, **tls) as process, ExitStack() as silent:
+        url = httpx.URL(process.until("serving")["url"])
+        for _ in range(2 * FILES):
+            silent.enter_context(socket.create_connection((url.host, url.port or 0)))
+        with httpx.Client(base_url=url, verify=trusting(), timeout=2) as client:
+            answers = [client.get(path) for path in ("/healthz", "/v1/tasks?limit=1", "/metrics")]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert float(re.findall(r'cut_total\{bound="crowded"\} ([\d.]+)', answers[2].text)[0]) > FILES
+    assert float(re.findall(r"process_open_fds ([\d.]+)", answers[2].text)[0]) < FILES
+
+
+def test_parting(tmp_path: Path) -> None:
+    """A hundred who never agree to the end of their connection keep nobody out, either."""
+    file = str(issue(tmp_path / "cert.pem"))
+    tls = {"TASKGATE_TLS_CERT": file, "TASKGATE_TLS_KEY": file}
+    with serving(tmp_path, "--sandbox", by=FEW, **tls) as process, ExitStack() as parting:
+        url = httpx.URL(process.until("serving")["url"])
+        trust = trusting()
+        for _ in range(FILES // 3):  # twice as many as fit
+            raw = parting.enter_context(socket.create_connection((url.host, url.port or 0)))
+            line = parting.enter_context(trust.wrap_socket(raw, server_hostname=url.host))
+            line.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+
+        assert httpx.get(f"{url}/healthz", verify=trust, timeout=2).status_code == 200
 
 
 def test_clients(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 
 from app.api import document
+from app.api.direct import DirectRoute
 from app.api.document import OUTAGES
 from app.api.freshness import Renderer
 from app.api.questions import remembered
@@ -34,7 +35,7 @@ ActivityId = Annotated[
 
 def router(service: ItemService, renderer: Renderer) -> APIRouter:
     """Serve the activities of `service`."""
-    routes = APIRouter(prefix="/v1", tags=["activities"])
+    routes = APIRouter(prefix="/v1", tags=["activities"], route_class=DirectRoute)
     read_list = remembered(lambda pairs: parse(pairs, ACTIVITY_PARAMETERS))
     read_shape = remembered(lambda pairs: parse_shape(pairs, ACTIVITY_ITEM_PARAMETERS))
 

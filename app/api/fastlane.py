@@ -1,15 +1,20 @@
 """The fast lane: what the slow way has just answered is answered again before anything wakes."""
 
+import hashlib
 import secrets
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import inf
+from struct import Struct
 from typing import Any, Final, Protocol, TypeAlias
 
-from app.api.freshness import LIVING, server_timing
+import msgspec
+
+from app.api.freshness import LIVING, living, server_timing
 from app.api.limits import LIMITS
 from app.api.middleware import is_sane
-from app.api.tracing import trace
+from app.api.tracing import is_usual, lone, trace
 from app.service.encode import Delivery
 from app.service.scope import Consumer
 
@@ -17,6 +22,7 @@ Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 
 REPLIES_MAX: Final = 1024
 _DRAWN: Final = 256  # names
+_NAMES: Final = Struct("16s32s16s")  # an id, a trace's id and its span's, in hexadecimal digits
 _QUESTION_BYTES_MAX: Final = 4096
 
 # They say who and where, not what: every other header of a request is part of the question.
@@ -45,25 +51,26 @@ _STEADY: Final = frozenset(
         b"access-control-allow-origin",
         b"access-control-expose-headers",
         b"content-encoding",
-        b"content-length",
         b"content-security-policy",
         b"content-type",
-        b"etag",
-        b"link",
         b"referrer-policy",
         b"strict-transport-security",
         b"vary",
         b"x-content-type-options",
     }
 )
-_KNOWN: Final = _STEADY | LIVING | LIMITS | {_ID, _TRACE, _TIMING}
+_OWN: Final = (b"content-length", b"etag")  # steady too, and no two answers have the same
+_FILLED_IN: Final = LIVING | LIMITS | {_ID, _TRACE, _TIMING, *_OWN}
+_KNOWN: Final = _STEADY | _FILLED_IN
 
+# Facts of the log line that each request has for itself.
+_PERSONAL_FACTS: Final = frozenset({"duration_ms", "request_id", "trace_id"})
+
+_SHARED: Final = 512  # there are as many forms of answers and lines as routes, codings, consumers
+_encode = msgspec.msgpack.Encoder().encode
 
 Names: TypeAlias = tuple[bytes, bytes]
 """What one request alone is called: its id and its `traceparent`."""
-
-Living: TypeAlias = Callable[[float], dict[bytes, bytes]]
-"""Returns the headers that change while an answer is kept, as they are at a moment."""
 
 
 class Kept(Protocol):
@@ -80,12 +87,12 @@ class Kept(Protocol):
 class Trail:
     """What the slow way says of a request.
 
-    `found` holds for everyone who asks the same while it is fresh, and `living` are its headers
-    at a moment; `facts` are the log line's.
+    `found` holds for everyone who asks the same while it is fresh; `told_key` is what this one is
+    told of its key, and `facts` are the log line's.
     """
 
     found: Delivery | None = None
-    living: Living = lambda _: {}
+    told_key: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -93,11 +100,12 @@ class Trail:
 class Asked:
     """A request as the lane sees it: the question, who asks it, and the names to answer under.
 
-    `repeats` says that its head means the same whenever and by whomever it is sent, and has no name
-    twice.
+    The question is a digest of all its parts: a learned one takes little memory, however long it
+    was. `repeats` says that its head means the same whenever and by whomever it is sent, and has no
+    name twice.
     """
 
-    question: tuple[Any, ...]
+    question: bytes
     consumer: Consumer
     names: Names
     repeats: bool
@@ -107,16 +115,18 @@ class Asked:
 class Reply:
     """An answer of the slow way; good until `fresh_until`, which the cache may end at any moment.
 
-    `wire` is for a door's own form of the headers.
+    `form` are its headers, alike answers' the very same, without what is filled in: `own` are those
+    that stay as they are. `wire` is for a door's own form of them.
     """
 
-    question: Hashable
+    question: bytes
     consumer: Consumer
     found: Delivery
-    living: Living
-    facts: dict[str, Any]
+    told_key: str
+    facts: Mapping[str, Any]
     status: int
-    headers: Headers
+    form: Headers
+    own: tuple[bytes, ...]
     body: bytes
     fresh_until: float
     wire: Any = None
@@ -132,10 +142,11 @@ class Reply:
 
         `timing` is in milliseconds; `limits` are the headers that say what is left to the caller.
         """
-        counted = self.living(now) | dict(limits)
-        counted[_ID], counted[_TRACE] = names
-        counted[_TIMING] = server_timing(self.found, timing.decode()).encode()
-        return [(name, counted.get(name, value)) for name, value in self.headers]
+        filled = living(self.found, self.told_key, now) | dict(limits)
+        filled.update(zip(_OWN, self.own, strict=True))
+        filled[_ID], filled[_TRACE] = names
+        filled[_TIMING] = server_timing(self.found, timing.decode()).encode()
+        return [(name, filled.get(name, value)) for name, value in self.form]
 
     def steady_until(self, now: float) -> float:
         """Return when the headers of `now` will have changed: they count in whole seconds."""
@@ -147,9 +158,9 @@ class Reply:
 
         Whoever still holds this, say with a head that it answered, holds nothing of the cache's.
         """
-        self.fresh_until, self.question, self.wire = -inf, None, None
-        self.headers, self.body = (), b""
-        del self.found, self.living
+        self.fresh_until, self.wire = -inf, None
+        self.form, self.own, self.body = (), (), b""
+        del self.found
 
 
 Who: TypeAlias = Callable[[Headers], Consumer | None]
@@ -185,8 +196,8 @@ class FastLane:
         self.who = who
         self.limits = limits
         self._cache = cache
-        self._replies: dict[Hashable, Reply] = {}
-        self._of_key: dict[Hashable, list[Reply]] = {}
+        self._replies: dict[bytes, Reply] = {}
+        self._of_key: dict[Hashable, tuple[Reply, ...]] = {}
         cache.watch(self._end)
 
     def read(
@@ -199,14 +210,14 @@ class FastLane:
         consumer = self.who(headers)
         if consumer is None:
             return None
-        question: list[Any] = [consumer.name, method, target]
+        parts: list[Any] = [consumer.name, method, target]
         sent_id: bytes | None = None
-        sent_trace: bytes | None = None
+        traces: list[bytes] = []
         repeats = True
         for pair in headers:
             name = pair[0]
             if name not in _SPECIAL:
-                question.append(pair)
+                parts.append(pair)
             elif name in _MORE_TO_COME:
                 return None
             elif name == _ID:
@@ -215,19 +226,23 @@ class FastLane:
                 else:
                     repeats = False
             elif name == _TRACE:
-                if sent_trace is None:
-                    sent_trace = pair[1]
-                else:
-                    sent_trace, repeats = b"several are none", False
+                traces.append(pair[1])
             elif name == _SCHEME:
-                question.append((*pair, client and client[0]))
+                parts.append((*pair, client and client[0]))
                 repeats = False
-        names = self.names(sent_id or b"", sent_trace or b"", self.fresh_names())
-        return Asked(tuple(question), consumer, names, repeats)
+        # MessagePack says how long each part is, so no two questions run into the same bytes.
+        told = _encode(parts)
+        if len(told) > _QUESTION_BYTES_MAX:
+            return None
+        names = self.names(sent_id or b"", lone(traces))
+        question = hashlib.sha256(told).digest()
+        return Asked(question, consumer, names, repeats and not traces[1:])
 
-    def names(self, sent_id: bytes, sent_trace: bytes, fresh: Names) -> Names:
-        """Return the names of a request: what was sent, where that is sane, else the fresh ones."""
-        fresh_id, fresh_trace = fresh
+    def names(self, sent_id: bytes, sent_trace: bytes) -> Names:
+        """Return the names of a request: what was sent, where that is sane, else fresh ones."""
+        if is_sane(sent_id) and is_usual(sent_trace):
+            return sent_id, sent_trace
+        fresh_id, fresh_trace = self.fresh_names()
         return (
             sent_id if is_sane(sent_id) else fresh_id,
             trace(sent_trace).encode() if sent_trace else fresh_trace,
@@ -246,34 +261,33 @@ class FastLane:
         found = trail.found
         if found is None or not self._cache.holds(found):
             return
-        if _size_bytes(asked) > _QUESTION_BYTES_MAX or not all(
-            name in _KNOWN for name, _ in headers
-        ):
+        if not all(name in _KNOWN for name, _ in headers):
             return
         if asked.question in self._replies:
             self._forget(self._replies[asked.question])
         elif len(self._replies) >= REPLIES_MAX:
             self._forget(next(iter(self._replies.values())))
+        sent = dict(headers)
         reply = Reply(
             asked.question,
             asked.consumer,
             found,
-            trail.living,
-            trail.facts,
+            trail.told_key,
+            _facts(trail.facts),
             status,
-            headers,
+            _form(headers),
+            tuple(sent.get(name, b"") for name in _OWN),
             body,
             found.kept.fresh_until,
         )
         self._replies[asked.question] = reply
-        self._of_key.setdefault(reply.key, []).append(reply)
+        self._of_key[reply.key] = (*self._of_key.get(reply.key, ()), reply)
 
     def _forget(self, reply: Reply) -> None:
         del self._replies[reply.question]
-        alike = self._of_key[reply.key]
-        alike.remove(reply)
-        if not alike:
-            del self._of_key[reply.key]
+        alike = tuple(each for each in self._of_key.pop(reply.key) if each is not reply)
+        if alike:
+            self._of_key[reply.key] = alike
         reply.end()
 
     def _end(self, key: Hashable) -> None:
@@ -282,9 +296,27 @@ class FastLane:
             reply.end()
 
 
-def _size_bytes(asked: Asked) -> int:
-    _, _, target, *fields = asked.question
-    return len(target) + sum(len(name) + len(value) for name, value, *_ in fields)
+@lru_cache(_SHARED)
+def one(headers: tuple[tuple[bytes, bytes], ...]) -> Headers:
+    """Return `headers`, the same object for equal ones: many replies and heads have the same."""
+    return headers
+
+
+def _form(headers: Headers) -> Headers:
+    """Return what answers alike have in common."""
+    return one(tuple((name, b"" if name in _FILLED_IN else value) for name, value in headers))
+
+
+def _facts(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what log lines alike have in common, the same object for equal ones."""
+    return _told(
+        tuple((name, "" if name in _PERSONAL_FACTS else fact) for name, fact in facts.items())
+    )
+
+
+@lru_cache(_SHARED)
+def _told(facts: tuple[tuple[str, Any], ...]) -> Mapping[str, Any]:
+    return dict(facts)
 
 
 def _fresh_names() -> Callable[[], Names]:
@@ -297,8 +329,7 @@ def _fresh_names() -> Callable[[], Names]:
     def draw() -> Iterator[Names]:
         while True:
             digits = secrets.token_hex(32 * _DRAWN).encode()
-            for at in range(0, len(digits), 64):
-                trace_id, span = digits[at + 16 : at + 48], digits[at + 48 : at + 64]
-                yield digits[at : at + 16], b"00-%b-%b-00" % (trace_id, span)
+            for request_id, trace_id, span in _NAMES.iter_unpack(digits):
+                yield request_id, b"00-%b-%b-00" % (trace_id, span)
 
     return draw().__next__

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
 from math import floor
 from typing import Any, Final
 
@@ -17,9 +16,8 @@ from app.service.encode import USUAL, Body, Delivery, Wanted, key_text
 from app.telemetry import calls
 
 VARY = "Accept, Accept-Encoding, Authorization, Origin, X-API-Key"
-_LIVING: Final = (b"age", b"cache-control", b"cache-status")
-LIVING: Final = frozenset(_LIVING)
-"""The headers of an answer that change while it is kept."""
+LIVING: Final = frozenset({b"age", b"cache-control", b"cache-status", b"link"})
+"""The headers of an answer that are made of what was found, most of which change with time."""
 
 _ETAG = re.compile(r'(?:W/)?("[^"]*")')
 _READ = (b"accept-encoding", b"cache-control", b"if-none-match", b"x-request-timeout-ms")
@@ -71,7 +69,7 @@ class Renderer:
         usual = wanted is USUAL and found.how == "hit" and not made.number
         if usual and found.kept.error is None and "trail" in state:
             trail = state["trail"]
-            trail.found, trail.living = found, partial(_living, found, key)
+            trail.found, trail.told_key = found, key
         headers = {
             "Age": _age(found, now),
             "Cache-Status": _cache_status(found, now) + key,
@@ -128,11 +126,18 @@ def server_timing(found: Delivery, timing: str) -> str:
     return f"cache;desc={found.how};dur={timing}"
 
 
-def _living(found: Delivery, key: str, now: float) -> dict[bytes, bytes]:
-    """Return the headers that change while an answer is kept, each in whole seconds."""
-    age, ttl = _age(found, now), _cache_control(found, now)
-    status = _cache_status(found, now) + key
-    return dict(zip(_LIVING, (age.encode(), ttl.encode(), status.encode()), strict=True))
+def living(found: Delivery, key: str, now: float) -> dict[bytes, bytes]:
+    """Return the headers of `LIVING` as they are at `now`; those that count do it in seconds.
+
+    `key` ends the `Cache-Status`.
+    """
+    told = {
+        b"age": _age(found, now).encode(),
+        b"cache-control": _cache_control(found, now).encode(),
+        b"cache-status": (_cache_status(found, now) + key).encode(),
+    }
+    link = found.unwrap().link
+    return told if link is None else told | {b"link": link.encode("latin-1")}
 
 
 def _age(found: Delivery, now: float) -> str:

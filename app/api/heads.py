@@ -29,15 +29,19 @@ def cut(data: bytes) -> tuple[bytes, bytes, bytes]:
     if not data.endswith(_END):
         return data, b"", b""
     low = data.lower()
+    at_id, at_trace = low.find(_ID), low.find(_TRACE)
     sent_id = sent_trace = b""
-    at = low.find(_ID)
-    if at >= 0:
-        end = low.index(b"\r\n", at + 2)
-        sent_id = data[at + len(_ID) : end].strip(b" \t")
-        data, low = data[:at] + data[end:], low[:at] + low[end:]
-    at = low.find(_TRACE)
-    if at >= 0:
-        end = low.index(b"\r\n", at + 2)
-        sent_trace = data[at + len(_TRACE) : end].strip(b" \t")
-        data = data[:at] + data[end:]
+    # The latter first: the former stays where it is.
+    if at_trace > at_id:
+        data, sent_trace = _without(data, at_trace, _TRACE)
+    if at_id >= 0:
+        data, sent_id = _without(data, at_id, _ID)
+    if 0 <= at_trace < at_id:
+        data, sent_trace = _without(data, at_trace, _TRACE)
     return data, sent_id, sent_trace
+
+
+def _without(data: bytes, at: int, begin: bytes) -> tuple[bytes, bytes]:
+    """Return `data` without the line at `at`, which has this begin, and the value of that line."""
+    end = data.index(b"\r\n", at + 2)
+    return data[:at] + data[end:], data[at + len(begin) : end].strip(b" \t")

@@ -50,6 +50,7 @@ class Journal:
         self._lines = lines
         self._notes: list[_Note] = []
         self._timer: TimerHandle | None = None
+        self._lost = 0  # lines, since the log was last told of such
 
     def note(self, reply: Reply, ended: float, seconds: float, names: Names) -> None:
         """Note one reply; `ended` is monotonic."""
@@ -63,15 +64,24 @@ class Journal:
             self._timer = self._later(WAIT_S, self._due)
 
     def settle(self) -> None:
-        """Count and write what was noted so far; lines that can't be written are lost, no more."""
+        """Count and write what was noted so far; lines that can't be written are lost, no more.
+
+        How many is told when others can be written again.
+        """
         notes, self._notes = self._notes, []
         taken: defaultdict[Reply, list[float]] = defaultdict(list)
         for reply, _, seconds, _ in notes:
             taken[reply].append(seconds)
         for reply, each in taken.items():
             self._count(reply, each)
-        with suppress(OSError):
-            self._write(notes)
+        if notes:
+            try:
+                self._write(notes)
+            except OSError:
+                self._lost += len(notes)
+                self._metrics.lines_lost(len(notes))
+            else:
+                self._tell_lost()
 
     def close(self) -> None:
         """Settle what is left, and wait for nothing more."""
@@ -91,13 +101,19 @@ class Journal:
         if self._lines is None:
             for reply, _, seconds, names in notes:
                 _log.info("request_served", **_facts(reply, seconds, names))
-        elif notes:
+        else:
             self._lines.write(
                 [
                     (reply.facts, ended, seconds, request_id, trace_id(traceparent))
                     for reply, ended, seconds, (request_id, traceparent) in notes
                 ]
             )
+
+    def _tell_lost(self) -> None:
+        if self._lost:
+            with suppress(OSError):
+                _log.error("log_lines_lost", lines=self._lost)
+                self._lost = 0
 
     def _count(self, reply: Reply, seconds: list[float]) -> None:
         facts = reply.facts
@@ -114,4 +130,4 @@ class Journal:
 def _facts(reply: Reply, seconds: float, names: Names) -> dict[str, Any]:
     request_id, traceparent = names
     told = {"duration_ms": round(seconds * 1000, 3), "request_id": request_id.decode()}
-    return reply.facts | told | {"trace_id": trace_id(traceparent).decode()}
+    return {**reply.facts, **told, "trace_id": trace_id(traceparent).decode()}

@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
+from typing import NamedTuple
 
 from app.errors import RateLimitedError
 from app.service.scope import Consumer
@@ -31,18 +32,35 @@ class Bucket:
         return self.level
 
 
+class Rated(NamedTuple):
+    """A consumer's name, and its rate in requests a second."""
+
+    name: str
+    rate: float
+
+    @property
+    def burst(self) -> float:
+        """What its bucket holds."""
+        return _burst(self.rate)
+
+
 class Limiter:
     """Bounds the requests of a consumer that cause upstream work: `rate` a second, at once too.
 
     Call `take` where a question was not kept and nobody asks it yet; a hit, a 304 and a shared
-    wait are free.
+    wait are free. `limited` hears who was refused, `taken` whose request was let through.
     """
 
     def __init__(
-        self, *, monotonic: Callable[[], float], limited: Callable[[str], None] = lambda _: None
+        self,
+        *,
+        monotonic: Callable[[], float],
+        limited: Callable[[str], None] = lambda _: None,
+        taken: Callable[[Rated], None] = lambda _: None,
     ) -> None:
         self._monotonic = monotonic
         self._limited = limited
+        self._taken = taken
         self._buckets: dict[str, Bucket] = {}
         self._full = _Full()
 
@@ -54,7 +72,8 @@ class Limiter:
         """
         if consumer.rate is None:
             return
-        bucket = self._bucket(consumer, consumer.rate)
+        rated = Rated(consumer.name, consumer.rate)
+        bucket = self._bucket(rated)
         if bucket.level < 1:
             self._limited(consumer.name)
             raise RateLimitedError(
@@ -62,6 +81,16 @@ class Limiter:
                 retry_after_s=(1 - bucket.level) / consumer.rate,
             )
         bucket.level -= 1
+        self._taken(rated)
+
+    def learn(self, rated: Rated, level: float) -> None:
+        """Believe that no more than `level` is left, since others take from it too.
+
+        Below zero it is a debt. What would be more than is known here is not believed: a process
+        lets through at most what it would alone.
+        """
+        bucket = self._bucket(rated)
+        bucket.level = min(bucket.level, level)
 
     def headers(self, consumer: Consumer) -> list[tuple[bytes, bytes]]:
         """Return `RateLimit` and `RateLimit-Policy`; none for a consumer without a rate.
@@ -73,20 +102,20 @@ class Limiter:
         if rate is None:
             return []
         if consumer.name in self._buckets:
-            bucket, burst = self._bucket(consumer, rate), _burst(rate)
+            bucket, burst = self._bucket(Rated(consumer.name, rate)), _burst(rate)
             if bucket.level < burst:
                 full_s = math.ceil((burst - bucket.level) / rate)
-                return _headers(rate, left=int(bucket.level), full_s=full_s)
+                return _headers(rate, left=max(0, int(bucket.level)), full_s=full_s)
             # A full bucket is no bucket: those who only hit cost nothing to count.
             del self._buckets[consumer.name]
         return self._full[rate]
 
-    def _bucket(self, consumer: Consumer, rate: float) -> Bucket:
-        now_s, burst = self._monotonic(), _burst(rate)
-        bucket = self._buckets.get(consumer.name)
+    def _bucket(self, rated: Rated) -> Bucket:
+        now_s, burst = self._monotonic(), rated.burst
+        bucket = self._buckets.get(rated.name)
         if bucket is None:
-            bucket = self._buckets[consumer.name] = Bucket(burst, now_s)
-        bucket.fill(now_s, rate=rate, burst=burst)
+            bucket = self._buckets[rated.name] = Bucket(burst, now_s)
+        bucket.fill(now_s, rate=rated.rate, burst=burst)
         return bucket
 
 

@@ -11,7 +11,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import render
-from app.api.tracing import trace, trace_id
+from app.api.tracing import lone, trace, trace_id
 from app.errors import UriTooLongError
 from app.telemetry.metrics import Metrics
 
@@ -58,8 +58,7 @@ class RequestId:
         headers = scope["headers"]
         sent = next((value for name, value in headers if name == b"x-request-id"), b"")
         request_id = sent.decode("ascii") if is_sane(sent) else self._fresh_id()
-        # Several are joined to what is no trace.
-        traceparent = trace(b",".join(value for name, value in headers if name == b"traceparent"))
+        traceparent = trace(lone([value for name, value in headers if name == b"traceparent"]))
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -1,6 +1,7 @@
 """The fast lane's door in uvicorn's protocol: a kept answer leaves before ASGI begins."""
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -8,7 +9,7 @@ from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.api.consumers import CARRIERS
-from app.api.fastlane import FastLane, Headers, Names, Reply
+from app.api.fastlane import FastLane, Headers, Names, Reply, one
 from app.api.heads import HEAD_FIELDS_MAX, cut, is_whole
 from app.service.scope import Consumer
 
@@ -35,10 +36,10 @@ class _Wire:
     """The head of a response in pieces, between which its timing and names go.
 
     It holds while `defaults` are the server's headers and `limits` the caller's, and until
-    `steady_until`.
+    `steady_until`; then it is let go when the next is made.
     """
 
-    pieces: list[bytes]
+    pieces: tuple[bytes, ...]
     defaults: list[tuple[bytes, bytes]]
     limits: Headers
     steady_until: float
@@ -54,6 +55,7 @@ class ProtocolDoor(HttpToolsProtocol):
 
     lane: ClassVar[FastLane]
     heads: ClassVar[dict[bytes, _Head]]
+    wired: ClassVar[deque[Reply]]  # those with a wire, the oldest first
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -139,13 +141,14 @@ class ProtocolDoor(HttpToolsProtocol):
         The same but for its names: what the parser says of those that are sane is known.
         """
         lane, same, head = self.lane, data, self.heads.get(data)
-        names = lane.fresh_names()
-        if head is None:
+        if head is not None:
+            names = lane.fresh_names()
+        else:
             same, sent_id, sent_trace = cut(data)
             head = self.heads.get(same)
             if head is None:
                 return False
-            names = lane.names(sent_id, sent_trace, names)
+            names = lane.names(sent_id, sent_trace)
             if (sent_id and sent_id != names[0]) or (sent_trace and sent_trace != names[1]):
                 return False
         reply, now = head.reply, lane.monotonic()
@@ -193,12 +196,13 @@ class ProtocolDoor(HttpToolsProtocol):
         timing = b"%.3f" % ((now - self._fed_at) * 1000)
         end = b"\r\n" if head.keep_alive else b"connection: close\r\n\r\n"
         request_id, traceparent = names
-        pieces = before, timing, timed, request_id, named, traceparent, after, end
         body = reply.body
-        if len(body) <= _JOINED_BYTES_MAX:
-            self.transport.write(b"".join((*pieces, body)))
+        joined = body if len(body) <= _JOINED_BYTES_MAX else b""
+        data = b"".join((before, timing, timed, request_id, named, traceparent, after, end, joined))
+        if joined is body:
+            self.transport.write(data)
         else:
-            self.transport.writelines((b"".join(pieces), body))
+            self.transport.writelines((data, body))
         if head.keep_alive:
             self.server_state.total_requests += 1
         else:
@@ -211,7 +215,11 @@ class ProtocolDoor(HttpToolsProtocol):
         defaults = self.server_state.default_headers
         fields = [*defaults, *reply.headers_at(now, _MARK, (_MARK, _MARK), limits)]
         lines = b"".join(b"%b: %b\r\n" % pair for pair in fields)
-        pieces = (STATUS_LINE[reply.status] + lines).split(_MARK)
+        pieces = tuple((STATUS_LINE[reply.status] + lines).split(_MARK))
+        wired = self.wired
+        while wired and (wired[0].wire is None or wired[0].wire.steady_until <= now):
+            wired.popleft().wire = None
+        wired.append(reply)
         return _Wire(pieces, defaults, limits, reply.steady_until(now))
 
     def _wait_for_more(self, seconds: float) -> None:
@@ -224,10 +232,10 @@ class ProtocolDoor(HttpToolsProtocol):
             return
         if len(self.heads) >= HEADS_MAX:
             del self.heads[next(iter(self.heads))]
-        head.credentials = [field for field in head.credentials if field[0] in CARRIERS]
+        head.credentials = one(tuple(field for field in head.credentials if field[0] in CARRIERS))
         self.heads[cut(data)[0]] = head
 
 
 def protocol_door(lane: FastLane) -> type[asyncio.Protocol]:
     """Return the class that uvicorn is to make its protocols of."""
-    return type("LaneProtocol", (ProtocolDoor,), {"lane": lane, "heads": {}})
+    return type("LaneProtocol", (ProtocolDoor,), {"lane": lane, "heads": {}, "wired": deque()})

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 
 from app.api import document
+from app.api.direct import DirectRoute
 from app.api.document import OUTAGES
 from app.api.freshness import Renderer
 from app.api.questions import remembered
@@ -43,7 +44,7 @@ _ITEM_FAILURES: list[type[ServiceError]] = [
 
 def router(service: TaskService, renderer: Renderer) -> APIRouter:
     """Serve the tasks of `service`."""
-    routes = APIRouter(prefix="/v1", tags=["tasks"])
+    routes = APIRouter(prefix="/v1", tags=["tasks"], route_class=DirectRoute)
     read_list = remembered(lambda pairs: parse(pairs, TASK_PARAMETERS))
     read_shape = remembered(lambda pairs: parse_shape(pairs, TASK_ITEM_PARAMETERS))
     read_steps = remembered(parse_steps)

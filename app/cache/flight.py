@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from contextvars import Context, ContextVar, copy_context
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from app.errors import ServiceError, UpstreamUnavailableError
 
@@ -18,22 +18,37 @@ def everybody() -> None:
     """Let a load begin, or be joined, whoever asks."""
 
 
+class _Promise:
+    """Whether a flight has begun what leaving would not undo.
+
+    Apart from the flight: what a load leaves open, such as a connection, keeps its context alive,
+    and would keep the answer with it.
+    """
+
+    __slots__ = ("made",)
+
+    def __init__(self) -> None:
+        self.made = False
+
+
+_PROMISE: Final[ContextVar[_Promise | None]] = ContextVar("promise", default=None)
+
+
 class _Flight(Generic[V]):
     """One load under way: who waits for it, and what shall become of it."""
 
-    __slots__ = ("began_at", "committed", "context", "keep", "owned", "task", "waiters")
+    __slots__ = ("began_at", "context", "keep", "owned", "promise", "task", "waiters")
 
-    def __init__(self, task: asyncio.Task[V], context: Context, began_at: float) -> None:
+    def __init__(
+        self, task: asyncio.Task[V], context: Context, promise: _Promise, began_at: float
+    ) -> None:
         self.task = task
         self.context = context  # what runs in the task sees it, and what it begins a copy
+        self.promise = promise
         self.began_at = began_at
         self.waiters = 0
         self.owned = False  # goes on without anybody who waits
-        self.committed = False  # has begun what leaving would not undo
         self.keep = False  # somebody wants the answer kept
-
-
-_FLIGHT: Final[ContextVar[_Flight[Any] | None]] = ContextVar("flight", default=None)
 
 
 def commit() -> None:
@@ -42,9 +57,9 @@ def commit() -> None:
     For the moment before a load does what can't be taken back: the next to ask would else cause
     the same again. What it began in tasks of its own speaks for it.
     """
-    flight = _FLIGHT.get()
-    if flight is not None:
-        flight.committed = True
+    promise = _PROMISE.get()
+    if promise is not None:
+        promise.made = True
 
 
 class Flights(Generic[K, V]):
@@ -113,7 +128,7 @@ class Flights(Generic[K, V]):
                 raise TimeoutError
         finally:
             flight.waiters -= 1
-            flight.owned = flight.owned or (flight.committed and not flight.waiters)
+            flight.owned = flight.owned or (flight.promise.made and not flight.waiters)
             if not (flight.waiters or flight.owned or flight.task.done()):
                 self._release(key, flight)  # (2)
                 flight.task.cancel()
@@ -186,11 +201,12 @@ class Flights(Generic[K, V]):
                 _complain(task, error)
 
         async def run() -> V:
-            _FLIGHT.set(flight)
             return await load()
 
-        context = copy_context()
-        flight = _Flight(asyncio.create_task(run(), context=context), context, self._monotonic())
+        context, promise = copy_context(), _Promise()
+        context.run(_PROMISE.set, promise)
+        task = asyncio.create_task(run(), context=context)
+        flight = _Flight(task, context, promise, self._monotonic())
         flight.task.add_done_callback(end)
         self._tasks.add(flight.task)
         self._joinable[key] = flight

@@ -32,9 +32,12 @@ def _size_bytes(slot: _Slot[V]) -> int:
 
 def weigh(key: object) -> int:
     """Return the bytes that a key holds: a tuple, a frozen struct, or anything plain."""
-    names: tuple[str, ...] = getattr(key, "__struct_fields__", ())
-    parts = key if isinstance(key, tuple) else [getattr(key, name) for name in names]
-    return sys.getsizeof(key) + sum(weigh(part) for part in parts)
+    if isinstance(key, tuple):
+        return sum(map(weigh, key), sys.getsizeof(key))
+    names: tuple[str, ...] | None = getattr(type(key), "__struct_fields__", None)
+    if names is None:
+        return sys.getsizeof(key)
+    return sum([weigh(getattr(key, name)) for name in names], sys.getsizeof(key))
 
 
 class Store(Generic[V]):

@@ -7,10 +7,12 @@ from typing_extensions import TypeVar
 
 from app.domain.activity import Activity
 from app.domain.task import Task
-from app.domain.times import nanoseconds
+from app.domain.times import Instant, nanoseconds_of
 
 InstantField = Literal["created_at", "started_at", "completed_at", "updated_at"]
 Item: TypeAlias = Task | Activity
+# A time as it was read, or the text where that is none.
+Sent: TypeAlias = Instant | str | None
 # Without a parameter a reading is one of a task.
 ItemT_co = TypeVar("ItemT_co", bound=Item, covariant=True, default=Task)
 
@@ -26,26 +28,27 @@ class _Sent(msgspec.Struct, gc=False):
 class Reading(msgspec.Struct, Generic[ItemT_co], frozen=True, kw_only=True, gc=False):
     """One item off a page of the platform: the task or activity, and what a walk needs beside it.
 
-    `number` is the platform's id, None when the item could not be read. `sent_times` holds the
-    platform's own texts of `created_at`, `started_at`, `completed_at` and `updated_at`. `raw` is
-    the item as it was sent, a view of the page's bytes: copy it to keep it longer than the page.
-    `dropped` counts the values that had an odd shape and were left out.
+    `number` is the platform's id, None when the item could not be read. `times` are what it sent as
+    `created_at`, `started_at`, `completed_at` and `updated_at`. `raw` is the item as it was sent, a
+    view of the page's bytes: copy it to keep it longer than the page. `dropped` counts the values
+    that had an odd shape and were left out.
     """
 
     item: ItemT_co
     number: int | None
-    sent_times: tuple[str | None, str | None, str | None, str | None]
+    times: tuple[Sent, Sent, Sent, Sent]
     raw: msgspec.Raw
     dropped: int = 0
 
     def at_ns(self, field: InstantField) -> int | None:
         """Return a time of the item in nanoseconds since the epoch, where its text is cut."""
-        sent = self.sent_times[_POSITIONS[field]]
-        return nanoseconds(sent) if sent else None
+        sent = self.times[_POSITIONS[field]]
+        return nanoseconds_of(sent) if isinstance(sent, tuple) else None
 
     def is_never(self, field: InstantField) -> bool:
         """Say whether a time of the item is in the year 1: how Go programs print "never"."""
-        return (self.sent_times[_POSITIONS[field]] or "").startswith("0001-")
+        sent = self.times[_POSITIONS[field]]
+        return isinstance(sent, str) and sent.startswith("0001-")
 
     def item_with(self, *, raw: bool, payload: bool) -> ItemT_co:
         """Return the item with the keys `raw` and `result_payload` as far as they are asked for.

@@ -47,15 +47,19 @@ def milliseconds(text: str) -> str | None:
 def nanoseconds(text: str) -> int | None:
     """Return the nanoseconds since the epoch of an RFC 3339 time; None as `instant` does."""
     found = instant(text)
-    if found is None:
-        return None
+    return None if found is None else nanoseconds_of(found)
+
+
+def nanoseconds_of(read: Instant) -> int:
+    """Return the nanoseconds since the epoch of what `instant` read."""
+    when, _, text = read
     # `datetime` ends at microseconds, so the fraction is read from the text. Of a `timedelta`, only
     # the days can be negative.
-    passed = found[0] - _EPOCH
-    fraction = text[20:29].rstrip("Zz") if text[19] == "." else ""
+    passed = when - _EPOCH
+    fraction = text[20:29] if text[19] == "." else ""
     if not fraction.isdecimal():
         fraction = _NO_DIGIT.split(fraction)[0]
-    return (passed.days * 86_400 + passed.seconds) * 1_000_000_000 + int(f"{fraction:0<9}")
+    return (passed.days * 86_400 + passed.seconds) * 1_000_000_000 + int(fraction.ljust(9, "0"))
 
 
 def elapsed_ms(start: Instant, end: Instant) -> int:
@@ -67,7 +71,7 @@ def elapsed_ms(start: Instant, end: Instant) -> int:
     if rest or (len(start[2]) <= _SIX_DIGITS and len(end[2]) <= _SIX_DIGITS):
         return passed.days * 86_400_000 + passed.seconds * 1000 + whole
     # On the border the digits behind the microseconds decide.
-    return ((nanoseconds(end[2]) or 0) - (nanoseconds(start[2]) or 0)) // 1_000_000
+    return (nanoseconds_of(end) - nanoseconds_of(start)) // 1_000_000
 
 
 def rfc3339(ns: int) -> str:

@@ -114,7 +114,9 @@ def text_or_part(text: str) -> str:
 
 def priority(text: str) -> str:
     """Return the platform's spelling of a priority, known or new; ours is snake_case."""
-    return priorities(token(text))[0]
+    word = token(text)
+    low = word.replace("_", "").lower()
+    return _PRIORITIES.get(low, _camel(word) if "_" in word else word)
 
 
 def priorities(text: str) -> list[str]:

@@ -49,7 +49,7 @@ def read_activity_item(item: Raw, account: str) -> Reading[Activity]:
     return Reading(
         item=_activity(told.item, sent or _NO_ACTIVITY),
         number=told.number,
-        sent_times=told.sent_times,
+        times=told.times,
         raw=item,
         dropped=told.dropped,
     )

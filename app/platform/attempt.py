@@ -16,7 +16,7 @@ from app.platform.failures import SILENT
 # are read at slightly different times.
 DEADLINE_SLACK_S: Final = 0.05
 # They told of the body as it was on the wire; what goes on is plain and whole.
-_WIRE_HEADERS: Final = ("Content-Encoding", "Content-Length", "Transfer-Encoding")
+_WIRE_HEADERS: Final = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
 
 
 def extensions(
@@ -93,12 +93,10 @@ class Attempts(httpx.AsyncBaseTransport):
             body = b""
         finally:
             await response.aclose()
-        headers = response.headers.copy()
-        for name in _WIRE_HEADERS:
-            headers.pop(name, None)
+        told = [field for field in response.headers.raw if field[0].lower() not in _WIRE_HEADERS]
         return httpx.Response(
             response.status_code,
-            headers=headers,
+            headers=told,
             content=body,
             extensions=response.extensions,
         )

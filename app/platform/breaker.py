@@ -43,6 +43,7 @@ class Circuit:
         self._monotonic = monotonic
         self._moved = moved
         self._recent: deque[tuple[float, bool]] = deque()
+        self._failed = 0  # so many of them
         self._in_a_row = 0
         self._open_until: float | None = None
         self._period_s = PROBE_AFTER_S
@@ -88,11 +89,12 @@ class Circuit:
     def _note(self, *, failed: bool) -> None:
         now = self._monotonic()
         self._recent.append((now, failed))
+        self._failed += failed
         while self._recent[0][0] <= now - WINDOW_S:
-            self._recent.popleft()
+            self._failed -= self._recent.popleft()[1]
         self._in_a_row = self._in_a_row + 1 if failed else 0
         count = len(self._recent)
-        half = count >= SAMPLE_MIN and sum(bad for _, bad in self._recent) >= FAILED_PART * count
+        half = count >= SAMPLE_MIN and self._failed >= FAILED_PART * count
         if self._in_a_row >= FAILURES_IN_A_ROW or half:
             self._open(PROBE_AFTER_S)
 
@@ -105,7 +107,7 @@ class Circuit:
     def _close(self) -> None:
         self._era += 1
         self._open_until = None
-        self._in_a_row = 0
+        self._in_a_row = self._failed = 0
         self._recent.clear()
         self._moved("closed")
 

@@ -31,8 +31,9 @@ LOD: Final = ("lod", "full")
 # 90 days (P§13), and far more than one answer reads; beyond it the cursor leads nowhere.
 PAGES_MAX: Final = 1000
 
-# Items that are normalised before others have their turn: 1 ms of the event loop.
-SLICE: Final = 100
+# Items that are normalised before others have their turn: 0.5 ms of the event loop. A page of twice
+# as many is done in one go.
+SLICE: Final = 50
 
 
 class PlatformClient:
@@ -169,13 +170,13 @@ class PlatformClient:
         )
 
     async def _read(self, kind: Kind[_ItemT], items: Sequence[Raw]) -> tuple[Reading[_ItemT], ...]:
+        if len(items) <= 2 * SLICE:
+            return tuple([kind.read_item(item, self._account) for item in items])
         readings: list[Reading[_ItemT]] = []
         for start in range(0, len(items), SLICE):
-            readings += [
-                kind.read_item(item, self._account) for item in items[start : start + SLICE]
-            ]
-            if len(items) > SLICE:
-                await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            part = items[start : start + SLICE]
+            readings += [kind.read_item(item, self._account) for item in part]
         return tuple(readings)
 
     async def task(self, upstream_id: str) -> Reading:

@@ -67,13 +67,13 @@ def read_items(
         raise UpstreamInvalidResponseError(
             "The platform sent an error beside its items.", account=account
         )
-    items = [item for item in msgspec.structs.astuple(envelope.items) if item is not UNSET]
-    if len(items) > items_max:
+    places = msgspec.structs.astuple(envelope.items)
+    if places[items_max] is not UNSET:
         raise UpstreamInvalidResponseError(
             "The platform sent more items than were asked for.", account=account
         )
     cursors = (envelope.paging and envelope.paging.cursors) or envelope.cursors
-    return items, (cursors and cursors.after) or None
+    return list(places[: places.index(UNSET)]), (cursors and cursors.after) or None
 
 
 @cache

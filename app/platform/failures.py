@@ -213,6 +213,8 @@ def retry_after_s(response: httpx.Response, now: float) -> float | None:
     Whole seconds or an HTTP date (RFC 9110 section 10.2.3; P§13: both occur).
     """
     text = response.headers.get("Retry-After", "").strip()
+    if not text:
+        return None  # nearly every answer: to look for a date in nothing takes longer
     if text.isascii() and text.isdigit():
         return min(float(text), RETRY_AFTER_MAX_S)
     try:

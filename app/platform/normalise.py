@@ -1,6 +1,7 @@
 """Turns the tasks that the platform sends into ours; odd data never raises and is never dropped."""
 
 import hashlib
+from typing import TypeAlias
 
 import msgspec
 from msgspec import Raw
@@ -19,6 +20,10 @@ _TIMES = frozenset(
     {"enqueuedAt", "createdAt", "assignedAt", "startedAt", "completedAt", "updatedAt"}
 )
 _YEAR_1 = "0001-"  # how Go programs print "never": not a time, and nothing odd
+
+_Times: TypeAlias = tuple[
+    Instant | None, Instant | None, Instant | None, Instant | None, Instant | None
+]
 
 _NO_TASK = WireTask()
 _NO_RESULT = WireResult()
@@ -69,10 +74,17 @@ def reading_of(sent: WireTask | None, odd: tuple[str, ...], item: Raw, account: 
             return _unreadable(item, account, len(odd))
         if mismatch:
             anomalies.append("id_mismatch")
+    times = _times(sent)
+    created, _, started, completed, updated = times
     return Reading(
-        item=_task(sent, account, str(number), anomalies, odd),
+        item=_task(sent, account, str(number), anomalies, odd, times=times),
         number=number,
-        sent_times=(sent.enqueued_at, sent.started_at, sent.completed_at, sent.updated_at),
+        times=(
+            created or sent.enqueued_at,
+            started or sent.started_at,
+            completed or sent.completed_at,
+            updated or sent.updated_at,
+        ),
         raw=item,
         dropped=len(odd),
     )
@@ -81,18 +93,24 @@ def reading_of(sent: WireTask | None, odd: tuple[str, ...], item: Raw, account: 
 def _unreadable(item: Raw, account: str, dropped: int) -> Reading:
     """Stand in for an item without a usable id; its bytes name it, so that it keeps its name."""
     name = f"unreadable-{hashlib.blake2b(item, digest_size=6).hexdigest()}"
-    task = _task(_NO_TASK, account, name, [], ())
+    task = _task(_NO_TASK, account, name, [], (), times=_times(_NO_TASK))
     return Reading(
         item=msgspec.structs.replace(task, anomalies=("unreadable",)),
         number=None,
-        sent_times=(None, None, None, None),
+        times=(None, None, None, None),
         raw=item,
         dropped=dropped,
     )
 
 
 def _task(
-    sent: WireTask, account: str, upstream_id: str, anomalies: list[str], odd: tuple[str, ...]
+    sent: WireTask,
+    account: str,
+    upstream_id: str,
+    anomalies: list[str],
+    odd: tuple[str, ...],
+    *,
+    times: _Times,
 ) -> Task:
     """Fill the table of contract 4.1, top to bottom; `anomalies` are those of the ids."""
     context = sent.context or _NO_CONTEXT
@@ -104,7 +122,6 @@ def _task(
     if anomaly:
         anomalies.append(anomaly)
     is_finished = state == COMPLETED
-    times = _times(sent)
     created, assigned, started, completed, updated = times
     queue_ms = elapsed_ms(created, started) if created and started else None
     duration_ms = elapsed_ms(started, completed) if is_finished and started and completed else None
@@ -166,7 +183,7 @@ def _task(
     )
 
 
-def _times(sent: WireTask) -> tuple[Instant | None, ...]:
+def _times(sent: WireTask) -> _Times:
     """Return when it was created, assigned, started, completed and updated."""
     created = instant(sent.enqueued_at) if sent.enqueued_at else None
     # Legacy mirrors are queued, started and ended at once (P§11.4).
@@ -187,7 +204,7 @@ def _times(sent: WireTask) -> tuple[Instant | None, ...]:
     )
 
 
-def _has_bad_time(sent: WireTask, read: tuple[Instant | None, ...], odd: tuple[str, ...]) -> bool:
+def _has_bad_time(sent: WireTask, read: _Times, odd: tuple[str, ...]) -> bool:
     texts = sent.enqueued_at, sent.assigned_at, sent.started_at, sent.completed_at, sent.updated_at
     for text, found in zip(texts, read, strict=True):
         if found is None and text and not text.startswith(_YEAR_1):

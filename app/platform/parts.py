@@ -38,6 +38,8 @@ def identity(id_: w.Id | None, id_string: w.Id | None) -> tuple[int | None, bool
 
 def digits(sent: w.Id | None) -> str | None:
     """Return a platform's id in decimal; None when it can't be one."""
+    if type(sent) is int and 0 <= sent <= ID_MAX:
+        return str(sent)  # as nearly all are sent
     read = number(sent)
     return None if read is None else str(read)
 

@@ -13,10 +13,11 @@
 Requests for a token travel the same line from `Retrying` on.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlencode
 
 import httpx
 
@@ -156,7 +157,9 @@ class Stack:
         self._tokens = Tokens(
             endpoint, account=account, monotonic=monotonic, rand=rand, listen=listen
         )
-        self._auth = TokenAuth(self._tokens)
+        self._line = TokenAuth(retrying, self._tokens)
+        self._timeout = self._http.timeout.as_dict()
+        self._base_url = str(self._http.base_url).rstrip("/")
 
     @property
     def overloaded(self) -> bool:
@@ -184,16 +187,27 @@ class Stack:
             OverloadedError, UpstreamError: there is none.
         """
         left_s = deadline - self._monotonic()
+        told = extensions(endpoint, deadline=deadline, read=read)
         async with (
             self._gate.turn(self._whose(), wait_s=TURN_PART * left_s),
             answering(self._account, deadline_s=deadline - self._monotonic()),
         ):
-            return await self._http.get(
-                path,
-                params=list(params),
-                auth=self._auth,
-                extensions=extensions(endpoint, deadline=deadline, read=read),
-            )
+            return await self._line.handle_async_request(self._request(path, params, told))
+
+    def _request(
+        self, path: str, params: Sequence[tuple[str, str]], told: Mapping[str, object]
+    ) -> httpx.Request:
+        """Return what the client would send.
+
+        It would read the address three times, and look for redirects, cookies and mounts: 0.13 ms
+        of the 0.7 that a page of one task costs.
+        """
+        return httpx.Request(
+            "GET",
+            f"{self._base_url}{path}?{urlencode(params)}",
+            headers=self._http.headers,
+            extensions={**told, "timeout": self._timeout},
+        )
 
     def _barred(self) -> UpstreamError | None:
         """Say why a call would be refused before it is made, so that none waits for that."""

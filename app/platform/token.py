@@ -1,7 +1,7 @@
 """One token per account: ahead of its expiry, one request at a time, once anew on a 401."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -226,7 +226,7 @@ def _retrieve(renewal: "asyncio.Task[Token]") -> None:
         renewal.exception()
 
 
-class TokenAuth(httpx.Auth):
+class TokenAuth(httpx.AsyncBaseTransport):
     """Puts the token on a request; on a 401 takes a new one and asks once more, then gives up.
 
     The request's extensions tell the transports below: `just_replaced` whether a 401 is a mere
@@ -234,23 +234,23 @@ class TokenAuth(httpx.Auth):
     was made before.
     """
 
-    def __init__(self, tokens: Tokens) -> None:
+    def __init__(self, inner: httpx.AsyncBaseTransport, tokens: Tokens) -> None:
+        self._inner = inner
         self._tokens = tokens
 
     @override
-    async def async_auth_flow(
-        self, request: httpx.Request
-    ) -> AsyncGenerator[httpx.Request, httpx.Response]:
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         token = await self._tokens.current()
         _put(token, request)
         request.extensions["just_replaced"] = self._tokens.just_replaced
-        response = yield request
+        response = await self._inner.handle_async_request(request)
         if response.status_code == httpx.codes.UNAUTHORIZED:
             younger = await self._tokens.instead_of(token)
             if younger is not token:
                 _put(younger, request)
                 request.extensions["just_replaced"] = request.extensions["again"] = True
-                yield request
+                response = await self._inner.handle_async_request(request)
+        return response
 
 
 def _put(token: Token, request: httpx.Request) -> None:

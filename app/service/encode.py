@@ -1,6 +1,7 @@
 """Answers: the envelope of lists, encoded once, hashed once."""
 
 import hashlib
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any, Final, TypeAlias
@@ -20,7 +21,9 @@ Meta = msgspec.Meta
 # and what bytes and texts take by themselves, measured at 0.4 kB.
 _OVERHEAD_BYTES = 512
 _ETAG_DIGITS = 32  # 128 bits
+_PIECE_ITEMS, _PIECE_BYTES = 250, 400_000
 _encoder = msgspec.json.Encoder()
+_hash = hashlib.sha256  # processors have it: it takes half as long as BLAKE2
 
 
 class PageInfo(msgspec.Struct, frozen=True):
@@ -149,13 +152,62 @@ def encode(
     Its ETag is one of those who see the tenants `within`: that of others is never theirs, even
     where both read the same bytes.
     """
+    encoded = _print(body)
+    etag = _etag(_hash(encoded), within)
+    return Answer(encoded, etag, link, failed, denied)
+
+
+async def encode_page(
+    items: Sequence[Any],
+    envelope: Callable[[tuple[Any, ...]], Any],
+    rest: Callable[[], Awaitable[None]],
+    *,
+    link: str | None = None,
+    failed: tuple[str, ...] = (),
+    within: tuple[str, ...] | None = None,
+    denied: bool = False,
+) -> Answer:
+    """Return what `encode` would of `items` in their `envelope`.
+
+    Many are printed and hashed in pieces of 0.2 ms, with a `rest` before each.
+    """
+    if len(items) <= _PIECE_ITEMS:
+        encoded = _print(envelope(tuple(items)))
+    else:
+        encoded = await _print_long(items, envelope(()), rest)
+    digest = _hash(b"")
+    for start in range(0, len(encoded), _PIECE_BYTES):
+        if len(encoded) > _PIECE_BYTES:
+            await rest()
+        digest.update(memoryview(encoded)[start : start + _PIECE_BYTES])
+    return Answer(encoded, _etag(digest, within), link, failed, denied)
+
+
+async def _print_long(
+    items: Sequence[Any], empty: Any, rest: Callable[[], Awaitable[None]]
+) -> bytes:
+    """Return the body that is `empty` but for these items, printed in pieces."""
+    pieces: list[bytes | memoryview] = []
+    for start in range(0, len(items), _PIECE_ITEMS):
+        await rest()
+        array = _encoder.encode(items[start : start + _PIECE_ITEMS])
+        pieces += b",", memoryview(array)[1:-1]
+    await rest()
+    # The items are the first thing in it, so the first empty array is theirs.
+    before, _, after = _encoder.encode(empty).partition(b"[]")
+    return b"".join((before, b"[", *pieces[1:], b"]", after))
+
+
+def _print(body: Any) -> bytes:
     # Copied: msgspec leaves the room that its buffer had left over in the bytes that it returns,
     # up to half as much again, which nobody would see who counts their length.
-    encoded = bytes(memoryview(_encoder.encode(body)))
-    digest = hashlib.sha256(encoded)  # processors have it: it takes half as long as BLAKE2
+    return bytes(memoryview(_encoder.encode(body)))
+
+
+def _etag(digest: "hashlib._Hash", within: tuple[str, ...] | None) -> str:
     if within is not None:
         digest.update(_encoder.encode(within))
-    return Answer(encoded, f'"{digest.hexdigest()[:_ETAG_DIGITS]}"', link, failed, denied)
+    return f'"{digest.hexdigest()[:_ETAG_DIGITS]}"'
 
 
 def key_text(key: Any) -> str:

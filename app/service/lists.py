@@ -1,21 +1,25 @@
 """The envelope of a page, and what it says of its own completeness."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
 from app.domain.cursor import CURSOR_LENGTH_MAX, CursorCodec
 from app.domain.query import Age, Position, TaskQuery
 from app.errors import UriTooLongError
-from app.service.encode import AccountMeta, Answer, ListMeta, PageInfo, encode, time_text
+from app.service.encode import AccountMeta, Answer, ListMeta, PageInfo, encode_page, time_text
 from app.service.fanout import Outcome
 from app.service.nouns import Noun
 from app.service.walk import Slice
 
 # Longer in a cursor than any there is: digits that don't repeat can't be packed.
 _LONGEST = Position(-1_795_428_036_741_259_380, -8_529_630_741_852_147_096, "", -1_000)
+Rest: TypeAlias = Callable[[], Awaitable[None]]
+# No cursor of a query that prints in fewer bytes is too long: the place and the accounts that
+# failed add less than as much again and some bytes, and the cursor's letters a third.
+_SHORT = CURSOR_LENGTH_MAX // 4
 _MAY_LACK = {"started_at", "completed_at"}
 
 
@@ -48,18 +52,26 @@ class ListPage:
         Raises:
             UriTooLongError: its cursor is too long.
         """
+        if len(msgspec.json.encode(self._query)) < _SHORT:
+            return
         if len(self._cursor(_LONGEST, self._query.accounts)) > CURSOR_LENGTH_MAX:
             raise UriTooLongError(
                 "The cursor of the next page would make a target over 8 KiB; ask for fewer or "
                 "shorter values."
             )
 
-    def empty(self, *, denied: bool) -> Answer:
+    async def empty(self, *, denied: bool, rest: Rest) -> Answer:
         """Return the answer to a question that nothing can match; nobody was asked."""
-        return self.filled(Content(missing=self._query.ids or None, denied=denied), ())
+        content = Content(missing=self._query.ids or None, denied=denied)
+        return await self.filled(content, (), rest=rest)
 
-    def filled(self, content: Content, outcomes: Sequence[Outcome[Slice]]) -> Answer:
-        """Return the answer that holds `content`, with the outcome of every account asked."""
+    async def filled(
+        self, content: Content, outcomes: Sequence[Outcome[Slice]], *, rest: Rest
+    ) -> Answer:
+        """Return the answer that holds `content`, with the outcome of every account asked.
+
+        Between the pieces of a long one is a `rest`.
+        """
         slices = [outcome.value for outcome in outcomes if outcome.value is not None]
         times = [outcome.as_of_ns for outcome in outcomes if outcome.value is not None]
         failed = {outcome.account for outcome in outcomes if outcome.error is not None}
@@ -75,9 +87,10 @@ class ListPage:
             missing_ids=content.missing,
             notes=self._notes(sum(found.keyless for found in slices)) + content.notes,
         )
-        body = self._noun.envelope(tuple(content.items), page, meta)
-        return encode(
-            body,
+        return await encode_page(
+            content.items,
+            lambda items: self._noun.envelope(items, page, meta),
+            rest,
             link=page.next and f'<{page.next}>; rel="next"',
             failed=tuple(sorted(failed)),
             within=self._query.within,

@@ -69,7 +69,7 @@ class Loader:
         asked = [each for each in plans if (batch.wanted(each) if query.ids else plans[each])]
         if not asked:
             denied = await is_denied(query, self._noun, house, rounds)
-            answer = page.empty(denied=denied)
+            answer = await page.empty(denied=denied, rest=rounds.rest)
             return Loaded(answer, answer.size_bytes, ttl_s)
 
         async def read(platform: Platform, account: str) -> Slice:
@@ -84,7 +84,7 @@ class Loader:
         content, outcomes = await self._content(
             query, outcomes, batch, arrange, scans=scans, rounds=rounds
         )
-        answer = page.filled(content, outcomes)
+        answer = await page.filled(content, outcomes, rest=rounds.rest)
         whole = all(each.error is None for each in outcomes)
         if not whole:
             ttl_s = _partial_ttl_s(ttl_s, outcomes)

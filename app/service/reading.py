@@ -1,5 +1,6 @@
 """Reading one account: as many pages as an answer needs, cut, filtered and in walk order."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any, Protocol, TypeAlias
@@ -13,6 +14,7 @@ from app.domain.task import Task
 from app.errors import UpstreamInvalidResponseError
 from app.service.walk import Slice, Walk
 
+_TURN = 250  # items that are placed before others have their turn: 0.4 ms of the event loop
 _SCAN_PAGE_MIN = 200  # a local filter reads at least this many at once, whatever the limit
 
 
@@ -58,7 +60,7 @@ async def read_slice(
         async with aclosing(pages_of(params, size)) as pages:
             async for page in pages:
                 before = len(walk.slice.rows)
-                if not all(walk.take(reading) for reading in page.readings):
+                if not await _take(walk, page.readings):
                     return walk.whole()
                 left -= plan.scans or len(walk.slice.rows) == before
                 # In a tie the place itself comes again. Where it is a page and the budget, the
@@ -72,6 +74,16 @@ async def read_slice(
                 if left <= 0:
                     return walk.stopped()
     return walk.whole()
+
+
+async def _take(walk: Walk, readings: Sequence[Reading[Any]]) -> bool:
+    """Let `walk` take a page; return False when the window's end was passed."""
+    for start in range(0, len(readings), _TURN):
+        if len(readings) > _TURN:
+            await asyncio.sleep(0)
+        if not all(walk.take(reading) for reading in readings[start : start + _TURN]):
+            return False
+    return True
 
 
 def _page_size(plan: Plan, limit: int) -> int:

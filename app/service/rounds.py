@@ -58,6 +58,10 @@ class Rounds:
 
         return await self._fanout.ask(accounts, read, until=self._until, answerable=fair, note=note)
 
+    async def rest(self) -> None:
+        """Let others have a turn of the event loop, amid work that is long."""
+        await asyncio.sleep(0)
+
     def so_far(self) -> "Rounds":
         """Return the same rounds for one who waits no longer: with what there is, and at once."""
         return _SoFar(self._fanout, self.began_ns, self._made)
@@ -69,7 +73,10 @@ class Rounds:
 
 
 class _SoFar(Rounds):
-    """Asks nobody: who has not answered yet has not answered in time."""
+    """Asks nobody: who has not answered yet has not answered in time.
+
+    Nor does it rest: what is there so far must be told before there is more.
+    """
 
     def __init__(
         self, fanout: Fanout, began_ns: int, made: Sequence[dict[str, Outcome[Any] | None]]
@@ -86,6 +93,10 @@ class _SoFar(Rounds):
         turn = next(self._turn)
         made = self._past[turn] if turn < len(self._past) else {}
         return [made.get(each) or self._late(each, asked=each in made) for each in accounts]
+
+    @override
+    async def rest(self) -> None:
+        pass
 
     def _late(self, account: str, *, asked: bool) -> Outcome[Any]:
         if not asked:
@@ -108,11 +119,7 @@ class UnderWay:
         """Return what `load` makes of the accounts' answers, once all have answered or failed."""
         rounds = self._rounds[key] = Rounds(self._fanout)
         try:
-            loaded = await load(rounds)
-            # To encode a thousand items is one call of 4 ms: others have a turn before all who wait
-            # are answered.
-            await asyncio.sleep(0)
-            return loaded
+            return await load(rounds)
         finally:
             # A purge may have begun a successor meanwhile.
             if self._rounds.get(key) is rounds:

@@ -66,9 +66,10 @@ class Walk:
         if place is None:
             self.slice.keyless += visible
             return not self._plan.never(reading)
-        if self._plan.passed(place):
-            self._head = None
-        self.settle()
+        if self._head is not None:
+            if self._plan.passed(place):
+                self._head = None
+            self.settle()
         self._last = place
         return self._add(place, reading, visible=visible)
 
@@ -151,7 +152,7 @@ class Walk:
         if self._plan.ended(place):
             return False
         self.slice.frontier = place
-        if visible and self._plan.lacks(reading):
+        if visible and self._plan.timed and self._plan.lacks(reading):
             self.passed += 1
             return True
         if self._is_wanted(reading, visible=visible):

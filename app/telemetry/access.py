@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
 class AccessMetrics:
@@ -23,6 +23,11 @@ class AccessMetrics:
         self._certificates = counter(name, text, ["outcome"])
         name, text = "taskgate_connections_cut_total", "Connections that were ended at a bound."
         self._cut = counter(name, text, ["bound"])
+        name = "taskgate_valkey_connected"
+        text = "1 when Valkey answered what it was last asked; absent when there is none."
+        self._connected = Gauge(name, text, ["part"], registry=registry)
+        name, text = "taskgate_valkey_failures_total", "Exchanges with Valkey that failed."
+        self._failures = counter(name, text, ["part"])
 
     def unauthenticated(self, refused: bool) -> None:  # noqa: FBT001  # the one fact there is
         """Count a request that nobody stands for; `refused` says that credentials were sent."""
@@ -47,3 +52,8 @@ class AccessMetrics:
     def connection_cut(self, bound: str) -> None:
         """Count a connection that was ended; `bound` is one of the server's words."""
         self._cut.labels(bound).inc()
+
+    def rates_answered(self, ok: bool) -> None:  # noqa: FBT001
+        """Note whether Valkey answered what it was asked about rates."""
+        self._connected.labels("rates").set(ok)
+        self._failures.labels("rates").inc(not ok)

@@ -87,6 +87,8 @@ class Metrics:
 
         self._served = ServedRequests()
         registry.register(self._served)
+        name, text = "taskgate_log_lines_lost_total", "Lines that the log could not take."
+        self._lines_lost = counter(name, text)
 
         name, text = "taskgate_upstream_calls_total", "Calls to the platform, retries included."
         self._upstream_calls = counter(name, text, ["account", "endpoint", "outcome"])
@@ -144,6 +146,10 @@ class Metrics:
     ) -> None:
         """Count as many answers alike as there are `seconds`, each the time that one took."""
         self._served.add(route=route, method=method, status=status, cache=cache, seconds=seconds)
+
+    def lines_lost(self, number: int) -> None:
+        """Count lines that nobody will read."""
+        self._lines_lost.inc(number)
 
     def upstream_called(self, *, account: str, endpoint: str, outcome: str, seconds: float) -> None:
         """Count one call to the platform."""

@@ -1,20 +1,21 @@
 """What leaves by the fast lane is, byte for byte, what the slow way would have sent."""
 
+import asyncio
 from collections.abc import Callable, Hashable
 from dataclasses import replace
-from gc import collect
+from gc import collect, get_objects
 from math import inf
 from typing import Any, Literal
-from weakref import ref
 
 import pytest
+import uvloop
 from starlette.types import Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from app.api.asgi_door import AsgiDoor
-from app.api.fastlane import REPLIES_MAX, Asked, FastLane, Trail
+from app.api.fastlane import REPLIES_MAX, Asked, FastLane, Reply, Trail
 from app.cache.answers import Found, Kept
-from app.service.encode import Delivery, encode
+from app.service.encode import Answer, Delivery, encode
 from app.service.scope import ANYBODY
 from tests.support.platform import FakeTime
 from tests.support.serving import built, configured, network
@@ -80,6 +81,15 @@ async def test_same_bytes(target: str, known: bool, method: str) -> None:  # noq
     assert len(set(off)) >= 8
     status = b"HTTP/1.1 304" if known else b"HTTP/1.1 200"
     assert all(answer.startswith(status) and b"; hit; " in answer for answer in off)
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_two_traces(mode: Mode) -> None:
+    """Two traces begin a new one, also where they would look like one if they were joined."""
+    sent = "1" * 32
+    asked = request(traceparent=f"01-{sent}-{'2' * 16}-01-x\r\ntraceparent: other")
+
+    assert all(sent.encode() not in answer for answer in await hits(mode, asked))
 
 
 async def test_request_ids() -> None:
@@ -181,20 +191,42 @@ async def test_purge_ends_it(hard: bool, sent_id: str | None) -> None:  # noqa: 
     assert server.asgi_calls == 1
 
 
+def alive(kind: type) -> int:
+    """Return how many objects of a kind there are."""
+    collect()
+    return sum(isinstance(each, kind) for each in get_objects())
+
+
 async def test_dead_answer_is_let_go() -> None:
     """A head that was answered holds nothing of an answer that ended, and goes when it is asked."""
     app, asked = app_in("protocol", FakeTime()), request(x_request_id=None)
     async with served(app) as server:
         await learned(server, asked)
         wire = server.connect()
-        (head,) = wire.protocol.heads.values()  # type: ignore[attr-defined]  # the door's own
-        living = ref(head.reply.living)
+        answers, replies = alive(Answer), alive(Reply)
         app.state.cache.purge(lambda _: True, hard=True)
-        collect()
-        assert living() is None
+        assert (alive(Answer), alive(Reply)) == (answers - 1, replies)
         await wire.ask(asked)
 
     assert not wire.protocol.heads  # type: ignore[attr-defined]  # the door's own
+
+
+def test_purged_is_let_go() -> None:
+    """What was learnt and is purged is held by nobody, on the loop that the service runs on.
+
+    asyncio's own holds timers that were cancelled, and with each the context that it was made in.
+    """
+
+    async def ask_and_purge() -> int:
+        app = app_in("protocol", FakeTime())
+        async with served(app) as server:
+            await learned(server, *(request(f"/v1/tasks?limit={size}") for size in range(1, 13)))
+            held = alive(Answer)
+            app.state.cache.purge(lambda _: True, hard=True)
+            return held - alive(Answer)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(ask_and_purge()) == 12
 
 
 class Everlasting:

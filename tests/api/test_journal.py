@@ -4,6 +4,8 @@ import asyncio
 import json
 from collections.abc import Callable, Hashable
 
+from structlog.testing import capture_logs
+
 from app.api.fastlane import Reply
 from app.api.journal import BATCH, WAIT_S, Journal
 from app.cache.answers import Found, Kept
@@ -33,9 +35,8 @@ class World:
             later=self.later,
         )
         kept = Kept(encode({}), None, 0.0, 60.0, 0)
-        self.reply = Reply(
-            "q", ANYBODY, Found(kept, "hit", key="k"), lambda _: {}, FACTS, 200, [], b"", 60.0
-        )
+        found = Found(kept, "hit", key="k")
+        self.reply = Reply(b"q", ANYBODY, found, "", FACTS, 200, (), (), b"", 60.0)
 
     def credit(self, key: Hashable, hits: int) -> None:
         """Take down what the cache is told."""
@@ -102,6 +103,24 @@ async def test_broken_log() -> None:
         )
         == BATCH + 1
     )
+    assert world.metrics.registry.get_sample_value("taskgate_log_lines_lost_total") == BATCH + 1
+
+
+async def test_mended_log() -> None:
+    """What was lost while nobody could write is told once, when somebody can."""
+    ways: list[Callable[[bytes], object]] = [broken, broken, len, len]
+
+    def write(lines: bytes) -> object:
+        return ways.pop(0)(lines)
+
+    world = World(write=write)
+    with capture_logs() as told:
+        for _ in range(4):
+            world.note(3)
+            world.journal.settle()
+    world.journal.close()
+
+    assert told == [{"event": "log_lines_lost", "log_level": "error", "lines": 6}]
 
 
 async def test_nothing_to_write() -> None:

@@ -44,6 +44,7 @@ ASKED: tuple[tuple[str, dict[str, str]], ...] = (
     (LIST, {"traceparent": f"\r\ntraceparent: {TRACEPARENT}"}),
     (LIST, {"traceparent": "nonsense"}),
     (LIST, {"traceparent": f"{TRACEPARENT}\r\ntraceparent: {TRACEPARENT}"}),
+    (LIST, {"traceparent": f"01{TRACEPARENT[2:]}-x\r\ntraceparent: other"}),
     (LIST, {"host": "other"}),
     (LIST, {"x_api_key": "tg_another"}),
     (LIST, {"cache_control": "max-age=60"}),
@@ -121,7 +122,7 @@ def anonymous(answer: bytes) -> bytes:
     """Return `answer` without the names that were made up for it."""
     for before, digits in ((b"x-request-id: ", 16), (b'"request_id":"', 16), (b"ceparent: ", 55)):
         head, found, rest = answer.partition(before)
-        if found and not rest.startswith((b"r-1", b"first", TRACEPARENT.encode())):
+        if found and not rest.startswith((b"r-1", b"mine", b"first", TRACEPARENT.encode())):
             answer = head + before + rest[digits:]
     return answer
 
@@ -157,6 +158,41 @@ async def test_limits(sent_id: str | None) -> None:
 
     assert left == [b'"default";r=1;t=1', b'"default";r=2;t=0', b'"default";r=2;t=0']
     assert server.asgi_calls == 0
+
+
+async def moments(mode: Mode, sent_id: str | None, *, costly: bool) -> list[bytes]:
+    """Return what is answered from moment to moment, maybe with a cost between two at each."""
+    time, asked = FakeTime(), as_("shop", x_request_id=sent_id)
+    app = built(
+        configured("eu2", fastlane=mode, **required(shop={"rate": "5/s"})),
+        network({"eu2": FakeUpstream(clock=time.clock)}),
+        time,
+        drawn=0.33,
+    )
+    found = []
+    async with served(app, door=mode == "protocol") as server:
+        await learned(server, asked)
+        for seconds in (0.0, 0.3, 0.25, 0.25, 0.15, 0.35, 6.9, 0.9, 0.3):
+            time.now += seconds
+            found.append(await server.connect().ask(asked))
+            if costly:
+                cold = f"{LIST}&policy_name={len(found)}"
+                await server.connect().ask(
+                    request(cold, authorization=bearer("shop")["Authorization"])
+                )
+            found.append(await server.connect().ask(asked))
+    return [anonymous(each) for each in found]
+
+
+@pytest.mark.parametrize("costly", [False, True])
+@pytest.mark.parametrize("sent_id", ["mine", None], ids=["parsed", "head seen before"])
+async def test_moments(sent_id: str | None, *, costly: bool) -> None:
+    """Ages, and what is left of freshness and of the rate, are the moment's by all three ways."""
+    protocol, asgi, off = [await moments(mode, sent_id, costly=costly) for mode in MODES]
+
+    assert protocol == off
+    assert asgi == off
+    assert len(set(off)) >= 4
 
 
 class Tenancy:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.api.limits import ADDRESSES_MAX, FAILURES_BURST, FailureLimiter, Limiter
+from app.api.limits import ADDRESSES_MAX, FAILURES_BURST, FailureLimiter, Limiter, Rated
 from app.errors import RateLimitedError
 from app.service.scope import ANYBODY, EVERYTHING, Consumer
 from tests.support.platform import FakeTime
@@ -77,6 +77,21 @@ def test_changed_rate(limiter: Limiter) -> None:
 
     assert limiter.headers(one(rate=1))[0][1] == b'"default";r=1;t=0'
     assert limiter.headers(ANYBODY) == []
+
+
+def test_learn(time: FakeTime) -> None:
+    """What others took is less for all; no news makes it more than what is known here."""
+    taken: list[Rated] = []
+    limiter, bi = Limiter(monotonic=time.monotonic, taken=taken.append), Rated("bi", 2)
+    limiter.take(one())
+    limiter.learn(bi, -1)
+    limiter.learn(bi, 2)
+
+    assert taken == [bi]
+    assert limiter.headers(one())[0][1] == b'"default";r=0;t=2'
+    with pytest.raises(RateLimitedError) as caught:
+        limiter.take(one())
+    assert caught.value.retry_after_s == pytest.approx(1)
 
 
 def exhaust(limiter: FailureLimiter, address: str) -> None:

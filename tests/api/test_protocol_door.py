@@ -1,5 +1,7 @@
 """The lane's door in uvicorn's protocol: order, back-pressure, and the ends of connections."""
 
+from typing import Any
+
 import pytest
 
 from tests.api.test_fastlane import app_in, learned
@@ -202,6 +204,29 @@ async def test_large_body() -> None:
     assert len(fast) > 16_384
     assert fast == slow
     assert server.asgi_calls == 0
+
+
+async def test_wires_are_let_go() -> None:
+    """An answer that nobody asked for of late takes no memory for its head as it is sent."""
+    time = FakeTime()
+    others = [request(f"/v1/tasks?limit={number}") for number in (2, 4)]
+    app = app_in("protocol", time)
+    async with served(app) as server:
+        await learned(server, HIT, *others)
+        time.now += 0.5
+        for each in (HIT, *others):
+            await server.connect().ask(each)
+        before = wires(app)
+        time.now += 1
+        await server.connect().ask(HIT)
+
+    assert (before, wires(app)) == (3, 1)
+
+
+def wires(app: Any) -> int:
+    """Return how many replies stand ready as they are sent."""
+    replies = app.state.lane._replies.values()  # noqa: SLF001  # nothing else shows it
+    return sum(reply.wire is not None for reply in replies)
 
 
 async def test_heads_are_bounded() -> None:

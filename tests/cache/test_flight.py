@@ -1,6 +1,9 @@
 """Many callers, one load."""
 
 import asyncio
+import gc
+import weakref
+from contextvars import Context, copy_context
 
 import pytest
 
@@ -87,3 +90,21 @@ async def test_joins_the_newer() -> None:
 
     assert await asyncio.gather(*late) == [(2, True), (2, False)]
     assert newer.calls == 1
+
+
+async def test_context_left_open() -> None:
+    """What a load leaves open, such as a connection, keeps its context, and yet not its answer."""
+    flights: Flights[str, Origin[int]] = Flights(monotonic=Clock())
+    left_open: list[Context] = []
+
+    async def load() -> Origin[int]:
+        left_open.append(copy_context())
+        return Origin(1)
+
+    answer, _ = await flights.join("key", load)
+    last_seen = weakref.ref(answer)
+    del answer
+    gc.collect()
+
+    assert left_open
+    assert last_seen() is None

@@ -89,6 +89,8 @@ def test_validation_bites() -> None:
         ({"settings": {"TASKGATE_PORT": "9000"}}, "TASKGATE_PORT"),
         ({"consumers": {"bi": {"key": "tg_"}}}, "'bi' not allowed"),
         ({"settings": {"TASKGATE_CONSUMERS__BI__KEY_SHA256": "00"}}, "CONSUMERS__BI"),
+        ({"settings": {"TASKGATE_VALKEY_URL": "redis://valkey"}}, "TASKGATE_VALKEY_URL"),
+        ({"valkey": {"url": "redis://valkey"}}, "'url' not allowed"),
         ({"settings": {"TASKGATE_CURSOR_SECRET": "hunter2"}}, "TASKGATE_CURSOR_SECRET"),
         ({"settings": {"TASKGATE_ACCOUNTS__A__CLIENT_SECRET": "x"}}, "CLIENT_SECRET"),
         ({"topologySpreadConstraints": [{"maxSkew": 1}]}, "/topologySpreadConstraints/0"),
@@ -212,6 +214,7 @@ def test_environment() -> None:
 
     assert told["TASKGATE_AUTH"] == "off"
     assert told["TASKGATE_CONSUMERS_FILE"] == "/etc/taskgate/secrets/consumers.toml"
+    assert told["TASKGATE_VALKEY_URL_FILE"] == "/etc/taskgate/secrets/valkey_url"
     assert told["TASKGATE_CACHE__MAX_BYTES"] == "134217728"
     assert told["TASKGATE_UPSTREAM__CA_FILE"] == "/etc/taskgate/secrets/upstream_ca.pem"
     assert told["TASKGATE_ACCOUNTS__EU2__CLIENT_ID"] == "acronis-eu2/id"
@@ -232,6 +235,7 @@ def test_settings_accept_it(
             path = tmp_path / item["path"]
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(f"{source['secret']['name']}/{item['key']}")
+    (tmp_path / "valkey_url").write_text("redis://:pass@valkey")
     (tmp_path / "upstream_ca.pem").write_text(Path(certifi.where()).read_text(encoding="ascii"))
     for name, value in environment(values).items():
         monkeypatch.setenv(name, value.replace(mount["mountPath"], str(tmp_path)))
@@ -240,7 +244,7 @@ def test_settings_accept_it(
 
     assert settings.accounts.keys() == {alias.lower() for alias in values["accounts"]}
     secrets = {alias: found.secret() for alias, found in settings.accounts.items()}
-    assert (settings.upstream.ca_file is not None) is (values is FULL)
+    assert (settings.upstream.ca_file is not None) is settings.has_valkey is (values is FULL)
     assert secrets["eu2"] in {"acronis-eu2/client_secret", "acronis-eu2/secret"}
     assert settings.auth == ("off" if values is FULL else "required")
 

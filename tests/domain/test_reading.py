@@ -8,6 +8,7 @@ import pytest
 
 from app.domain.reading import InstantField, Page, Reading
 from app.domain.task import Task
+from app.domain.times import instant
 
 
 @pytest.mark.parametrize(
@@ -24,7 +25,12 @@ def test_reading(field: InstantField, ns: int | None, seed: Task) -> None:
     found = Reading(
         item=seed,
         number=1,
-        sent_times=("2020-04-22T11:34:03.290396913Z", "2020-04-22T11:34:03Z", None, "soon"),
+        times=(
+            instant("2020-04-22T11:34:03.290396913Z"),
+            instant("2020-04-22T11:34:03Z"),
+            None,
+            "soon",
+        ),
         raw=msgspec.Raw(b"{}"),
     )
 
@@ -34,7 +40,7 @@ def test_reading(field: InstantField, ns: int | None, seed: Task) -> None:
 
 def reading(item: Task, raw: bytes) -> Reading[Task]:
     """Return a reading of `item` that came as `raw`."""
-    return Reading(item=item, number=1, sent_times=(None,) * 4, raw=msgspec.Raw(raw))
+    return Reading(item=item, number=1, times=(None,) * 4, raw=msgspec.Raw(raw))
 
 
 def test_nothing_asked_for(seed: Task) -> None:

@@ -1,7 +1,7 @@
 """Lists of values: read at once they are what they are one by one."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.domain.collecting import collect
@@ -37,6 +37,7 @@ def one_by_one(name: str, pieces: list[str]) -> list[object] | None:
 @given(
     st.sampled_from(sorted(LISTS)), st.lists(st.sampled_from(ODD) | st.text(max_size=3), min_size=1)
 )
+@example("priority", [r"a\,b"])
 def test_at_once(name: str, pieces: list[str]) -> None:
     """However values are mixed, a list holds what each is by itself, or is refused."""
     pieces = [each for each in pieces if "," not in each.replace("\\,", "")][:100] or ["7"]

@@ -9,7 +9,8 @@ from fastapi import FastAPI
 from typing_extensions import override
 from uvicorn.server import ServerState
 
-from app.server import Bounds, bounded
+from app.serving.bounds import Bounds
+from app.serving.connections import bounded
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol

@@ -59,10 +59,13 @@ def faults(asked: Asked, said: bytes, own_etags: set[bytes]) -> list[str]:
         found.append("more than one answer")
     if answer.status not in _FINE:
         found.append(f"status {answer.status}")
-    if b"x-request-id" not in answer.headers and answer.status != 204:  # a preflight has none
-        found.append("no request id")
+    names = {b"x-request-id", b"traceparent"}
+    if answer.status != 204 and not names <= answer.headers.keys():  # a preflight has none
+        found.append("no request id, or no trace")
     if answer.status == 304 and b"*" not in asked.etags and not _known(asked.etags, own_etags):
         found.append("304 for a foreign etag")
+    if not asked.kind and answer.status in {200, 304} and asked.target.startswith(b"/v1"):
+        found.append("let in a stranger")
     if answer.status >= 400:
         found += _no_problem(asked, answer)
     elif answer.body and answer.headers.get(b"content-type") == b"application/json":

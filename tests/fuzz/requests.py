@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import quote_from_bytes
 
 from tests.fuzz.oracle import Asked
+from tests.fuzz.tokens import oddity
 from tests.fuzz.world import KINDS, credentials
 from tests.support.estate import BAKERY, NORTH, NORTH_UUID, PARTNER
 
@@ -283,6 +284,10 @@ def draw(rand: Random, heard: Heard) -> Asked:
         drawn += [(b"If-None-Match", etag)] * (rand.random() < 0.7)
     if rand.random() < 0.5 and any(name.lower() in _ASKS_WHO for name, _ in drawn):
         kind, headers = "", headers[:1]
+    elif rand.random() < 0.1:
+        kind, token = oddity(rand, lambda part: _mutated(rand, part, rarely=1))
+        carrier = rand.choice(((b"Authorization", b"Bearer "), (b"X-API-Key", b"")))
+        headers = [headers[0], (carrier[0], carrier[1] + token)]
     headers += drawn
     body = b""
     if method == b"POST":
@@ -308,7 +313,7 @@ def _again(rand: Random, asked: Asked) -> Asked:
     alone = (
         asked.sent.lower().count(b"authorization: ") == 1 and b"x-api-key" not in asked.sent.lower()
     )
-    if not (old and new and alone and rand.random() < 0.5):
+    if not (old and new and alone and old[0][1] in asked.sent and rand.random() < 0.5):
         return asked
     return asked._replace(kind=other, sent=asked.sent.replace(old[0][1], new[0][1]))
 

@@ -98,7 +98,7 @@ def _learn(asked: Asked, said: bytes, heard: Heard, own: dict[str, set[bytes]]) 
 
 
 REQUEST = Asked("north", b"GET", b"/", b"", b"", waits=False, ragged=False)
-GOOD = b"HTTP/1.1 200 OK\r\nx-request-id: 1\r\ncontent-length: 2\r\n\r\n{}"
+GOOD = b"HTTP/1.1 200 OK\r\nx-request-id: 1\r\ntraceparent: 2\r\ncontent-length: 2\r\n\r\n{}"
 
 
 @pytest.mark.parametrize(
@@ -117,6 +117,14 @@ GOOD = b"HTTP/1.1 200 OK\r\nx-request-id: 1\r\ncontent-length: 2\r\n\r\n{}"
 def test_oracle(said: bytes, told: list[str]) -> None:
     """Each fault is seen, so that silence means something."""
     assert faults(REQUEST, said, set()) == told
+
+
+def test_stranger() -> None:
+    """Who is nobody is not answered, even where there is nothing to tell."""
+    stranger = REQUEST._replace(kind="", target=b"/v1/tasks")
+
+    assert faults(stranger, GOOD, set()) == ["let in a stranger"]
+    assert faults(stranger._replace(target=b"/healthz"), GOOD, set()) == []
 
 
 def test_parts() -> None:

@@ -8,7 +8,9 @@ from urllib.parse import unquote
 from fastapi import FastAPI
 
 from app.api.consumers import is_public
-from tests.support.consumers import bearer, required
+from app.settings import OidcSettings
+from tests.fuzz import tokens
+from tests.support.consumers import AUDIENCE, ISSUER, bearer, required
 from tests.support.estate import BAKERY, NORTH, NORTH_UUID, PARTNER
 from tests.support.platform import FakeTime
 from tests.support.serving import built, configured, network
@@ -24,9 +26,23 @@ CONSUMERS: dict[str, dict[str, Any]] = {
     "uuid": _RICH | {"tenants": NORTH_UUID},
     "bakery": _RICH | {"tenants": BAKERY, "accounts": "eu2"},
     "us": _RICH | {"accounts": "us"},
+    tokens.KIND: _RICH | {"tenants": NORTH},
     "poor": {"tenants": NORTH, "rate": "1/s"},
 }
-KINDS = ("all", "admin", "north", "north", "uuid", "bakery", "bakery", "us", "poor", "stranger", "")
+KINDS = (
+    "all",
+    "admin",
+    "north",
+    "north",
+    "uuid",
+    "bakery",
+    "bakery",
+    "us",
+    "poor",
+    "stranger",
+    *[tokens.KIND] * 2,
+    "",
+)
 """Who asks, as often as they stand here; the last has no key."""
 SECRET = "cnrysecret"
 _PATH_END = re.compile(rb"[?#]")
@@ -61,6 +77,7 @@ def world() -> World:
         cache={"max_bytes": 1_048_576},
         cors_origins=["https://app.example.org"],
         trusted_proxies=["192.0.2.0/24"],
+        oidc=OidcSettings(issuer=ISSUER, audience=AUDIENCE),
         **required(**CONSUMERS),
     )
     accounts = {
@@ -69,13 +86,16 @@ def world() -> World:
     }
     settings = settings.model_copy(update={"accounts": accounts})
     at = {f"cnry{alias}": platform for alias, platform in platforms.items()}
-    return World(built(settings, network(at), time), time, platforms.values())
+    there = network(at | {"issuer": tokens.issuer()})
+    return World(built(settings, there, time), time, platforms.values())
 
 
 def credentials(kind: str) -> list[tuple[bytes, bytes]]:
     """Return the headers that say who asks."""
     if not kind:
         return []
+    if kind == tokens.KIND:
+        return [(b"Authorization", b"Bearer " + tokens.good())]
     return [(b"Authorization", bearer(kind)["Authorization"].encode())]
 
 
@@ -91,9 +111,10 @@ def scope_of(kind: str, target: bytes) -> str:
 
 
 def betrayed(kind: str, told: bytes) -> set[bytes]:
-    """Return the marks in `told` that are not for this consumer, and any key or secret."""
+    """Return the marks in `told` that are not for this consumer, and any key, token or secret."""
     found = {match[0] for match in _MARK.finditer(told) if not _may_see(kind, match)}
-    return found | set(_KEY.findall(told))
+    claims = tokens.good().split(b".")[1]
+    return found | set(_KEY.findall(told)) | ({claims} if claims in told else set())
 
 
 def _may_see(kind: str, mark: re.Match[bytes]) -> bool:

@@ -1,7 +1,9 @@
 """An answer is encoded once and hashed once."""
 
+from collections.abc import Sequence
+
 from app.domain.query import TaskQuery, Window
-from app.service.encode import AccountMeta, encode, key_text, time_text
+from app.service.encode import AccountMeta, encode, encode_page, key_text, time_text
 
 
 def test_equal_answers() -> None:
@@ -44,3 +46,30 @@ def test_key_of_long_ago() -> None:
     )
 
     assert one != other
+
+
+async def test_long_page() -> None:
+    """A page that is printed and hashed in pieces is the same as in one, and others have turns."""
+    items = [{"title": f"{number}" + "x" * 1000} for number in range(1000)]
+    rests = 0
+
+    async def rest() -> None:
+        nonlocal rests
+        rests += 1
+
+    def envelope(items: Sequence[dict[str, str]]) -> dict[str, object]:
+        return {"items": items, "notes": []}
+
+    page = await encode_page(items, envelope, rest, link="</next>", within=("7",))
+
+    assert page == encode(envelope(items), link="</next>", within=("7",))
+    assert rests >= 5
+
+
+async def test_short_page() -> None:
+    """A short page is made in one go."""
+
+    async def rest() -> None:
+        raise AssertionError
+
+    assert await encode_page(["a"], lambda items: items, rest) == encode(["a"])

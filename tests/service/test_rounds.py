@@ -244,3 +244,16 @@ async def test_not_begun() -> None:
     await under_way.whole("key", load)
 
     assert (before, await under_way.so_far("key", load)) == (None, None)
+
+
+async def test_no_rest_in_a_hurry() -> None:
+    """Who loads lets others have turns; who tells what there is so far does not."""
+    fanout = Fanout({}, AccountBook({}, sandbox=False), deadline_s=1, clock=float, monotonic=float)
+    rounds, turns = Rounds(fanout), list[str]()
+    asyncio.get_running_loop().call_soon(turns.append, "another's")
+
+    await rounds.so_far().rest()
+    before = [*turns]
+    await rounds.rest()
+
+    assert (before, turns) == ([], ["another's"])

@@ -3,13 +3,16 @@
 import json
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
 from app.api.keys import digest, make_key
 from app.settings import ConsumerSettings
+
+if TYPE_CHECKING:
+    import asyncio
 
 ISSUER, AUDIENCE = "https://issuer.example", "taskgate"
 
@@ -70,10 +73,13 @@ class FakeIssuer:
         self.name = ISSUER
         self.asked: list[str] = []
         self.away: Exception | None = None
+        self.awaited: asyncio.Event | None = None
 
     async def fetch(self, url: str) -> bytes:
-        """Answer as an issuer does."""
+        """Answer as an issuer does, once what is awaited has happened."""
         self.asked.append(url)
+        if self.awaited is not None:
+            await self.awaited.wait()
         if self.away is not None:
             raise self.away
         if url == f"{ISSUER}/.well-known/openid-configuration":

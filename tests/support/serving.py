@@ -74,8 +74,9 @@ def built(
     *,
     sandbox: bool = False,
     write_lines: Callable[[bytes], object] | None = None,
+    drawn: float = 0.5,
 ) -> FastAPI:
-    """Build the app on `time`; every random draw is one half, so no TTL is spread."""
+    """Build the app on `time`; every random draw is one half, by which no TTL is spread."""
     return create_app(
         settings,
         sandbox=sandbox,
@@ -83,7 +84,7 @@ def built(
         clock=time.clock,
         monotonic=time.monotonic,
         sleep=time.sleep,
-        rand=lambda: 0.5,
+        rand=lambda: drawn,
         write_lines=write_lines,
     )
 

@@ -12,7 +12,8 @@ from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from app.server import Bounds, bounded
+from app.serving.bounds import Bounds
+from app.serving.connections import bounded
 
 TRACEPARENT = f"00-{'1' * 32}-{'2' * 16}-01"
 TURNS = 200  # of the event loop, after which nobody answers any more

@@ -133,3 +133,17 @@ def test_breaker(metrics: Metrics) -> None:
     }
 
     assert states == {"closed": 0, "half_open": 1, "open": 0}
+
+
+def test_valkey(metrics: Metrics) -> None:
+    """Whether Valkey answered last is told, and how often it did not; nothing where there is none.
+
+    The figures name the part that asks, for there may be others.
+    """
+    untold = _value(metrics, "valkey_connected", part="rates")
+    for ok in (True, False, False):
+        metrics.access.rates_answered(ok)
+
+    assert untold is None
+    assert _value(metrics, "valkey_connected", part="rates") == 0
+    assert _value(metrics, "valkey_failures_total", part="rates") == 2

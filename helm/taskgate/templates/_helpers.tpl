@@ -67,6 +67,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - name: TASKGATE_CURSOR_SECRET_FILE
   value: /etc/taskgate/secrets/cursor_secret
 {{- end }}
+{{- if .Values.valkey.existingSecret }}
+- name: TASKGATE_VALKEY_URL_FILE
+  value: /etc/taskgate/secrets/valkey_url
+{{- end }}
 {{- range $name, $value := .Values.settings }}
 - name: {{ $name }}
   value: {{ $value | quote }}
@@ -107,6 +111,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
     items:
       - key: {{ .key }}
         path: cursor_secret
+{{- end }}
+{{- end }}
+{{- with .Values.valkey }}
+{{- if .existingSecret }}
+- secret:
+    name: {{ .existingSecret }}
+    items:
+      - key: {{ .key }}
+        path: valkey_url
 {{- end }}
 {{- end }}
 {{- end }}

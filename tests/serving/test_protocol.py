@@ -1,149 +1,12 @@
 """The connection's bounds, on a loop and a transport that are moved by hand."""
 
-import asyncio
-import resource
-import ssl
-from collections.abc import Callable
-from typing import Any, cast
+import re
 
 import pytest
-import uvicorn
-from starlette.types import Receive, Scope, Send
 from typing_extensions import override
-from uvicorn.server import ServerState
 
-from app.server import BoundedProtocol, Bounds, ServerLoop, bounded, descriptors
-
-GET = b"GET /v1/tasks HTTP/1.1\r\nHost: gate\r\n\r\n"
-BOUNDS = Bounds(connections=2, refusals=1, head_bytes=200, head_fields=4, pipelined=16)
-
-
-class Timer:
-    """A call that waits for its time."""
-
-    def __init__(self, after_s: float, call: Callable[[], None]) -> None:
-        self.after_s, self.call, self.cancelled = after_s, call, False
-
-    def cancel(self) -> None:
-        """Never call."""
-        self.cancelled = True
-
-
-class Loop:
-    """Collects timers and tasks; nothing runs by itself."""
-
-    def __init__(self) -> None:
-        self.timers: list[Timer] = []
-
-    def call_later(self, after_s: float, call: Callable[[], None]) -> Timer:
-        """Collect a timer."""
-        self.timers.append(Timer(after_s, call))
-        return self.timers[-1]
-
-    def create_task(self, work: Any) -> Any:
-        """Drop the work: no answer comes until the test says so."""
-        work.close()
-        return asyncio.Future(loop=cast("Any", self))
-
-    def time(self) -> float:
-        """Stand still."""
-        return 0.0
-
-    def get_debug(self) -> bool:
-        """Futures ask."""
-        return False
-
-    def waiting(self) -> list[float]:
-        """Return the times that somebody waits for."""
-        return [timer.after_s for timer in self.timers if not timer.cancelled]
-
-    def fire(self) -> None:
-        """Let the last timer's time come."""
-        self.timers[-1].call()
-
-
-class Transport(asyncio.Transport):
-    """Collects what is written."""
-
-    def __init__(self, *, eof: bool = True) -> None:
-        super().__init__()
-        self.sent, self.ended, self.eof, self.half = b"", "", eof, False
-        self.unsent = 0
-
-    @override
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        # As a line over TLS has it, which is also the one that can't half end.
-        return None if self.eof else {"sslcontext": True}.get(name)
-
-    @override
-    def write(self, data: Any) -> None:
-        self.sent += bytes(data)
-
-    @override
-    def get_write_buffer_size(self) -> int:
-        return self.unsent
-
-    @override
-    def can_write_eof(self) -> bool:
-        return self.eof
-
-    @override
-    def write_eof(self) -> None:
-        self.half = True
-
-    @override
-    def is_closing(self) -> bool:
-        return bool(self.ended)
-
-    @override
-    def close(self) -> None:
-        self.ended = self.ended or "closed"
-
-    @override
-    def abort(self) -> None:
-        self.ended = "aborted"
-
-    @override
-    def pause_reading(self) -> None:
-        """Nothing is read anyway."""
-
-    @override
-    def resume_reading(self) -> None:
-        """Nothing is read anyway."""
-
-
-class Line:
-    """One connection of a server; what it shares with others is taken from one of them."""
-
-    def __init__(self, other: "Line | None" = None, *, eof: bool = True) -> None:
-        self.loop, self.transport, self.cuts = Loop(), Transport(eof=eof), list[str]()
-        self.state: ServerState = other.state if other else ServerState()
-        self.waiting: dict[BoundedProtocol, float] = other.waiting if other else {}
-        self.protocol = BoundedProtocol(
-            uvicorn.Config(_app, log_config=None, lifespan="off"),
-            self.state,
-            {},
-            cast("asyncio.AbstractEventLoop", self.loop),
-            cut=self.cuts.append,
-            fresh_id=lambda: "fresh",
-            bounds=BOUNDS,
-            waiting=self.waiting,
-        )
-        self.protocol.connection_made(self.transport)
-
-    def hear(self, *parts: bytes) -> None:
-        """Receive bytes."""
-        for part in parts:
-            self.protocol.data_received(part)
-
-    def answer(self) -> None:
-        """Complete the answer of the running request."""
-        self.protocol.cycle.response_complete = True
-        self.protocol.on_response_complete()
-
-
-async def _app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Never asked here."""
+from app.serving.arrivals import Arrival
+from tests.support.line import BOUNDS, GET, Line, Transport
 
 
 def test_whole_request() -> None:
@@ -160,7 +23,12 @@ def test_whole_request() -> None:
 
 @pytest.mark.parametrize(
     "parts",
-    [[], [GET[:9]], [GET[:9], GET[9:20]], [b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n", b"x"]],
+    [
+        [],
+        [GET[:9]],
+        [GET[:9], GET[9:20]],
+        [b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n", b"x"],
+    ],
     ids=["silent", "a part", "parts", "body"],
 )
 def test_slow(parts: list[bytes]) -> None:
@@ -173,6 +41,26 @@ def test_slow(parts: list[bytes]) -> None:
     assert (line.transport.ended, line.cuts) == ("closed", ["slow"])
     line.hear(GET)
     assert line.transport.sent == b""
+
+
+@pytest.mark.parametrize(
+    ("head", "served"),
+    [
+        pytest.param(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", True, id="one"),
+        pytest.param(b"GET / HTTP/1.1\r\n\r\n", False, id="none"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n", False, id="two"),
+        pytest.param(b"GET / HTTP/1.0\r\n\r\n", True, id="older, none"),
+        pytest.param(b"GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", False, id="older, two"),
+    ],
+)
+def test_host(head: bytes, *, served: bool) -> None:
+    """A request names one Host, but a client of HTTP/1.0 may name none (RFC 9112 3.2)."""
+    line = Line()
+    line.hear(head)
+
+    assert line.transport.sent.startswith(b"" if served else b"HTTP/1.1 400 Bad Request\r\n")
+    assert bool(line.transport.sent) is not served
+    assert line.cuts == ([] if served else ["parse"])
 
 
 @pytest.mark.parametrize(
@@ -194,6 +82,7 @@ def test_head(parts: list[bytes]) -> None:
     assert head.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
     assert b"content-type: application/problem+json" in head
     assert b"x-request-id: fresh" in head
+    assert re.search(rb"\r\ntraceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-00\r\n", head)
     assert b"\r\nx-content-type-options: nosniff\r\n" in head
     assert b"strict-transport-security" not in head
     assert b'"code":"headers-too-large"' in body
@@ -221,6 +110,25 @@ def test_pipelined() -> None:
 
     assert (line.transport.sent, line.transport.ended) == (b"", "closed")
     assert (line.cuts, len(line.protocol.pipeline)) == (["pipelined"], 0)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "cuts"), [(5, []), (6, ["pipelined"])], ids=["just few enough", "one too many"]
+)
+@pytest.mark.parametrize(
+    "large",
+    [
+        b"GET / HTTP/1.1\r\nHost: a\r\nA: " + b"a" * 71 + b"\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\n" + b"a" * 75,
+    ],
+    ids=["head", "body"],
+)
+def test_large_ahead(large: bytes, ahead: int, cuts: list[str]) -> None:
+    """The larger a head or a body is, the fewer may wait before it: none is kept for long."""
+    line = Line()
+    line.hear(GET * ahead, large)
+
+    assert line.cuts == cuts
 
 
 def test_no_http() -> None:
@@ -288,6 +196,56 @@ def test_idle() -> None:
     assert [line.transport.ended for line in (first, third)] == ["", ""]
 
 
+class Ending(Arrival):
+    """Ends as the transport that it would become."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    @override
+    def abort(self) -> None:
+        self._transport.abort()
+
+
+def arrived(other: Line | None = None) -> tuple[Line, bool]:
+    """Return a connection over TLS that is not made yet, and whether it has a place."""
+    line = Line(other, eof=False, made=False)
+    return line, line.protocol.arrive(Ending(line.transport))
+
+
+def test_arrivals() -> None:
+    """Before TLS is agreed on a connection takes its place, and makes way like any other."""
+    first, _ = arrived()
+    answering = Line(first)
+    answering.hear(GET)
+    second, place = arrived(first)
+
+    assert (first.transport.ended, first.cuts, place) == ("aborted", ["crowded"], True)
+    first.protocol.depart()
+    second.protocol.connection_made(second.transport)
+    second.protocol.depart()
+    assert first.state.connections == {answering.protocol, second.protocol}
+    assert second.loop.waiting() == [BOUNDS.request_s]
+    second.hear(GET)
+    assert second.waiting == {}
+
+
+def test_no_place() -> None:
+    """Where all are being answered one arrives to be told so, and no more."""
+    lines = [Line()]
+    lines.append(Line(lines[0]))
+    for line in lines:
+        line.hear(GET)
+    told, place = arrived(lines[0])
+    told.protocol.connection_made(told.transport)
+    one_more, none = arrived(lines[0])
+
+    assert (place, none) == (True, False)
+    assert told.transport.sent.startswith(b"HTTP/1.1 503 ")
+    assert (told.cuts, one_more.cuts) == (["connections"], ["connections"])
+    assert len(told.state.connections) == 3
+
+
 @pytest.mark.parametrize(("waited_s", "cut"), [(0.9, "idle"), (1, "silent")])
 def test_idle_or_silent(waited_s: float, cut: str) -> None:
     """Who has only just connected stays, before one that is idle; who is long silent does not."""
@@ -315,6 +273,20 @@ def test_not_idle(state: str) -> None:
     lines.append(Line(lines[0]))
 
     assert [line.cuts for line in lines] == [[], [], ["connections"]]
+
+
+def test_parting() -> None:
+    """Over TLS who was told the end, and does not agree to it, makes room; but only once."""
+    lines = [Line(eof=False)]
+    lines.append(Line(lines[0], eof=False))
+    for line in lines:
+        line.hear(GET)
+    lines[1].hear(GET)
+    lines[0].answer()
+    lines[0].transport.close()
+    lines += [Line(lines[0], eof=False) for _ in range(2)]
+
+    assert [line.cuts for line in lines] == [["crowded"], [], ["crowded"], []]
 
 
 def test_waiting() -> None:
@@ -362,63 +334,11 @@ def test_unread_end(closing: bool) -> None:  # noqa: FBT001
     assert line.loop.timers[-1].cancelled
 
 
-@pytest.mark.parametrize(
-    ("soft", "hard", "limit", "connections"),
-    [
-        (1024, 1_048_576, 4256, 4000),
-        (1024, 1024, 1024, 768),
-        (65_536, 65_536, 65_536, 4000),
-        (1024, resource.RLIM_INFINITY, 4256, 4000),
-        (resource.RLIM_INFINITY, resource.RLIM_INFINITY, resource.RLIM_INFINITY, 4000),
-        (64, 64, 64, 1),
-    ],
-)
-def test_descriptors(soft: int, hard: int, limit: int, connections: int) -> None:
-    """Connections are bounded below the files that may be open, and those are raised if need be."""
-    found, bounds = descriptors(soft, hard)
+def test_lost() -> None:
+    """A connection that broke leaves no timer that would find it closing, and count it unread."""
+    line = Line()
+    line.hear(GET)
+    line.answer()
+    line.protocol.connection_lost(ConnectionResetError())
 
-    assert (found, bounds.connections) == (limit, connections)
-
-
-class Hasty(ServerLoop):
-    """Waits for a moment only."""
-
-    handshake_s = 0.01
-
-
-def test_handshake() -> None:
-    """Who connects to TLS and says nothing is let go of, after seconds."""
-
-    async def silent() -> bytes:
-        loop = asyncio.get_running_loop()
-        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        async with await loop.create_server(asyncio.Protocol, "127.0.0.1", 0, ssl=tls) as server:
-            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-            said = await reader.read()
-            writer.close()
-        return said
-
-    with asyncio.Runner(loop_factory=Hasty) as runner:
-        assert runner.run(silent()) == b""
-    assert ServerLoop.handshake_s == 5
-
-
-def test_plain_listener() -> None:
-    """Without TLS there is no handshake to wait for."""
-
-    async def listen() -> None:
-        loop = asyncio.get_running_loop()
-        (await loop.create_server(asyncio.Protocol, "127.0.0.1", 0)).close()
-
-    with asyncio.Runner(loop_factory=ServerLoop) as runner:
-        runner.run(listen())
-
-
-def test_bounded() -> None:
-    """The server makes its protocols with the bounds it was given."""
-    make = bounded(None, cut=print, fresh_id=str, bounds=BOUNDS)
-    config = uvicorn.Config(_app, http=make, log_config=None)
-    config.load()
-    made = cast("Any", config.http_protocol_class)(config, ServerState(), {}, Loop())
-
-    assert isinstance(made, BoundedProtocol)
+    assert line.loop.waiting() == []

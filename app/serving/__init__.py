@@ -1,0 +1,1 @@
+"""The connection itself, below HTTP: its loop, its bounds, its protocol."""

@@ -1,0 +1,229 @@
+"""The connection's protocol: how much head, how slow, how many at a time."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, NoReturn, cast
+
+from typing_extensions import override
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from app.errors import InvalidParameterError, ServiceError
+from app.serving.ahead import AnswersAhead
+from app.serving.arrivals import Arrival
+from app.serving.bounds import Bounds
+from app.serving.refusal import full_house, refusal, too_much_ahead, too_much_head
+from app.serving.room import make_room
+
+
+class _StopError(Exception):
+    """The parser stops here; the answer is made where it is caught."""
+
+
+class BoundedProtocol(AnswersAhead):
+    """uvicorn's protocol on httptools, which bounds neither heads nor slowness, with bounds.
+
+    A request that comes whole arms no timer; one that comes in pieces arms one for all of them, so
+    a byte now and then buys no time. `waiting` holds those whose request is yet to come, of all
+    connections, the longest wait first: where no more fit, it makes room for who may be quicker; so
+    does, when nobody waits, a connection between two requests.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        cut: Callable[[str], None],
+        fresh_id: Callable[[], str],
+        waiting: dict["BoundedProtocol", float],
+        bounds: Bounds,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop, cut=cut, bounds=bounds)
+        self._waiting = waiting
+        self._fresh_id = fresh_id
+        self._timer: asyncio.TimerHandle | None = None
+        self._whole = False  # nothing of a request is awaited; at first, all of one is
+        self._in_head = True
+        self._began = False  # a request began in the bytes that are being read
+        self._head_bytes = 0
+        self._came_bytes = 0  # in the bytes that are being read
+        self._refusal: tuple[ServiceError, str] | None = None  # and the bound, of a request
+        self._ended = self._made_way = False
+
+    def arrive(self, arrival: Arrival) -> bool:
+        """Take a place before TLS is agreed on; False says that there is none to be told so."""
+        # Here, too, uvicorn closes it when it stops, and who arrives later may be let in instead.
+        self.transport = cast("asyncio.Transport", arrival)
+        self.connections.add(self)
+        places = self._bounds.connections
+        crowded = len(self.connections) > places and not self._room_made()
+        if crowded and len(self.connections) > places + self._bounds.refusals:
+            self._cut("connections")
+            self.connections.discard(self)
+            return False
+        self._waiting[self] = self.loop.time()
+        return True
+
+    def depart(self) -> None:
+        """Give the place back where TLS was not agreed on."""
+        if self.flow is None:  # the connection was never made
+            self._waiting.pop(self, None)
+            self.connections.discard(self)
+
+    @override
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._waiting.pop(self, None)  # it waited for TLS
+        if len(self.connections) > self._bounds.connections and not self._room_made():
+            self._refuse(full_house(), "connections")
+        else:
+            self._await_request()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._waiting.pop(self, None)
+        self._ended = True
+        super().connection_lost(exc)
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        if self._ended:
+            return
+        self._whole = self._began = False
+        self._came, self._came_bytes = 0, len(data)
+        if self._ahead:
+            self._ahead = self.answering
+        super().data_received(data)
+        if self._ended:
+            return
+        if self._in_head and not self._began:
+            self._head_bytes += len(data)
+            if self._head_bytes > self._bounds.head_bytes:
+                self._refuse(too_much_head(), "head")
+                return
+        if not self._whole:
+            self._await_request()
+        elif self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+            self._waiting.pop(self, None)
+
+    @override
+    def on_message_begin(self) -> None:
+        self._in_head, self._began = True, True
+        self._whole, self._head_bytes = False, 0
+        super().on_message_begin()
+
+    @override
+    def on_headers_complete(self) -> None:
+        fields, bytes_max = len(self.headers), self._bounds.head_bytes
+        # Counting takes longer than all else here: mostly what came, head or not, is little enough.
+        # A field may be a byte shorter there, without the blank after its colon.
+        little = self._head_bytes + self._came_bytes + fields <= bytes_max
+        if fields > self._bounds.head_fields or not (little or self._size_bytes() <= bytes_max):
+            self._stop(too_much_head(), "head")
+        if not self._names_one_host():
+            self._stop(InvalidParameterError("The request names no Host, or several."), "parse")
+        if self.pipeline and self.is_too_much_ahead(self._size_bytes()):
+            self._stop(too_much_ahead(), "pipelined")
+        self._in_head = False
+        super().on_headers_complete()
+
+    @override
+    def on_body(self, body: bytes) -> None:
+        if self.pipeline and self.is_too_much_ahead(len(self.cycle.body) + len(body)):
+            self._stop(too_much_ahead(), "pipelined")
+        super().on_body(body)
+
+    @override
+    def on_message_complete(self) -> None:
+        # Both: a head that the door has seen before is told to be complete, and never to begin.
+        self._whole, self._in_head = True, False
+        self._came += 1
+        if self._came > 1 or self.pipeline:
+            self._ahead = True
+        super().on_message_complete()
+
+    @override
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(
+            *(self._refusal or (InvalidParameterError("This is no HTTP request."), "parse"))
+        )
+
+    @override
+    def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn says nothing
+        # What ends in the middle of a request is not sent ahead.
+        return self._whole and not self._ended and super().eof_received()
+
+    def _stop(self, error: ServiceError, bound: str) -> NoReturn:
+        self._refusal = error, bound
+        raise _StopError
+
+    def _names_one_host(self) -> bool:
+        # RFC 9112 3.2: those who share a line must agree on whom a request is for.
+        named = [name for name, _ in self.headers].count(b"host")
+        return named == 1 or (not named and self.parser.get_http_version() == "1.0")
+
+    def _size_bytes(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def _await_request(self) -> None:
+        """Bound the time for the rest of a request."""
+        if self._timer is None:
+            self._timer = self.loop.call_later(self._bounds.request_s, self._too_slow)
+            self._waiting[self] = self.loop.time()
+
+    def _room_made(self) -> bool:
+        others = cast("set[BoundedProtocol]", self.connections)
+        return make_room(self._waiting, others, self.loop.time() - self._bounds.patience_s)
+
+    def idles(self) -> bool:
+        """Say whether its last request is answered, to the last byte, and no other has begun."""
+        if self.transport.is_closing():
+            # Over TLS callers have to agree to the end, and may take their time.
+            at_rest = self.scheme == "https" and not self._made_way
+        else:
+            at_rest = self._whole and not self._ended and not self.answering
+        return at_rest and not self.transport.get_write_buffer_size()
+
+    def make_way(self) -> None:
+        """End at once, in favour of another connection."""
+        self._waiting.pop(self, None)
+        self._ended = self._made_way = True
+        self._cut("crowded")
+        self.transport.abort()
+
+    def _too_slow(self) -> None:
+        self._timer = None
+        self._waiting.pop(self, None)
+        self._ended = True
+        self._cut("slow")
+        self.transport.close()
+        self.give_up_unread()
+
+    def _refuse(self, error: ServiceError, bound: str) -> None:
+        """Answer without the app and hear nothing more; a moment later the connection ends."""
+        self._ended = True
+        self._waiting.pop(self, None)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._cut(bound)
+        if len(self.connections) > self._bounds.connections + self._bounds.refusals:
+            self.transport.abort()
+            return
+        if self.answering:
+            # An earlier request of this connection is being answered: no word may come between.
+            self.pipeline.clear()
+            self.transport.close()
+            return
+        secure = self.scheme == "https"
+        self.transport.write(refusal(error, self._fresh_id(), secure=secure))
+        # Closing at once would meet what the caller still sends with a reset that eats the answer.
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._timer = self.loop.call_later(self._bounds.linger_s, self.transport.abort)

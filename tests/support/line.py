@@ -1,0 +1,147 @@
+"""One connection's protocol on a loop and a transport that are moved by hand."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, cast
+
+import uvicorn
+from starlette.types import Receive, Scope, Send
+from typing_extensions import override
+from uvicorn.server import ServerState
+
+from app.serving.bounds import Bounds
+from app.serving.protocol import BoundedProtocol
+
+GET = b"GET /v1/tasks HTTP/1.1\r\nHost: gate\r\n\r\n"
+BOUNDS = Bounds(
+    connections=2, refusals=1, head_bytes=200, head_fields=4, pipelined=16, pipelined_bytes=400
+)
+
+
+class Timer:
+    """A call that waits for its time."""
+
+    def __init__(self, after_s: float, call: Callable[[], None]) -> None:
+        self.after_s, self.call, self.cancelled = after_s, call, False
+
+    def cancel(self) -> None:
+        """Never call."""
+        self.cancelled = True
+
+
+class Loop:
+    """Collects timers and tasks; nothing runs by itself."""
+
+    def __init__(self) -> None:
+        self.timers: list[Timer] = []
+
+    def call_later(self, after_s: float, call: Callable[[], None]) -> Timer:
+        """Collect a timer."""
+        self.timers.append(Timer(after_s, call))
+        return self.timers[-1]
+
+    def create_task(self, work: Any) -> Any:
+        """Drop the work: no answer comes until the test says so."""
+        work.close()
+        return asyncio.Future(loop=cast("Any", self))
+
+    def time(self) -> float:
+        """Stand still."""
+        return 0.0
+
+    def get_debug(self) -> bool:
+        """Futures ask."""
+        return False
+
+    def waiting(self) -> list[float]:
+        """Return the times that somebody waits for."""
+        return [timer.after_s for timer in self.timers if not timer.cancelled]
+
+    def fire(self) -> None:
+        """Let the last timer's time come."""
+        self.timers[-1].call()
+
+
+class Transport(asyncio.Transport):
+    """Collects what is written."""
+
+    def __init__(self, *, eof: bool = True) -> None:
+        super().__init__()
+        self.sent, self.ended, self.eof, self.half = b"", "", eof, False
+        self.unsent = 0
+
+    @override
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        # As a line over TLS has it, which is also the one that can't half end.
+        return None if self.eof else {"sslcontext": True}.get(name)
+
+    @override
+    def write(self, data: Any) -> None:
+        self.sent += bytes(data)
+
+    @override
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
+
+    @override
+    def can_write_eof(self) -> bool:
+        return self.eof
+
+    @override
+    def write_eof(self) -> None:
+        self.half = True
+
+    @override
+    def is_closing(self) -> bool:
+        return bool(self.ended)
+
+    @override
+    def close(self) -> None:
+        self.ended = self.ended or "closed"
+
+    @override
+    def abort(self) -> None:
+        self.ended = "aborted"
+
+    @override
+    def pause_reading(self) -> None:
+        """Nothing is read anyway."""
+
+    @override
+    def resume_reading(self) -> None:
+        """Nothing is read anyway."""
+
+
+class Line:
+    """One connection of a server; what it shares with others is taken from one of them."""
+
+    def __init__(self, other: "Line | None" = None, *, eof: bool = True, made: bool = True) -> None:
+        self.loop, self.transport, self.cuts = Loop(), Transport(eof=eof), list[str]()
+        self.state: ServerState = other.state if other else ServerState()
+        self.waiting: dict[BoundedProtocol, float] = other.waiting if other else {}
+        self.protocol = BoundedProtocol(
+            uvicorn.Config(no_app, log_config=None, lifespan="off"),
+            self.state,
+            {},
+            cast("asyncio.AbstractEventLoop", self.loop),
+            cut=self.cuts.append,
+            fresh_id=lambda: "fresh",
+            bounds=BOUNDS,
+            waiting=self.waiting,
+        )
+        if made:
+            self.protocol.connection_made(self.transport)
+
+    def hear(self, *parts: bytes) -> None:
+        """Receive bytes."""
+        for part in parts:
+            self.protocol.data_received(part)
+
+    def answer(self) -> None:
+        """Complete the answer of the running request."""
+        self.protocol.cycle.response_complete = True
+        self.protocol.on_response_complete()
+
+
+async def no_app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Never asked here."""
