@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, NoReturn, cast
+from typing import Any, Final, NoReturn, cast
 
 from typing_extensions import override
 from uvicorn.config import Config
@@ -14,6 +14,9 @@ from app.serving.arrivals import Arrival
 from app.serving.bounds import Bounds
 from app.serving.refusal import full_house, refusal, too_much_ahead, too_much_head
 from app.serving.room import make_room
+
+_REQUEST_BYTES: Final = 1_792  # that one which waits takes, beside its fields, and
+_FIELD_BYTES: Final = 200  # each of them, beside what came; both are about so
 
 
 class _StopError(Exception):
@@ -129,7 +132,7 @@ class BoundedProtocol(AnswersAhead):
             self._stop(too_much_head(), "head")
         if not self._names_one_host():
             self._stop(InvalidParameterError("The request names no Host, or several."), "parse")
-        if self.pipeline and self.is_too_much_ahead(self._size_bytes()):
+        if self.pipeline and self.is_too_much_ahead(self._kept_bytes()):
             self._stop(too_much_ahead(), "pipelined")
         self._in_head = False
         super().on_headers_complete()
@@ -171,6 +174,10 @@ class BoundedProtocol(AnswersAhead):
 
     def _size_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def _kept_bytes(self) -> int:
+        # Its scope, cycle and event; and each field's pair of bytes, and their place in the list.
+        return self._size_bytes() + _REQUEST_BYTES + _FIELD_BYTES * len(self.headers)
 
     def _await_request(self) -> None:
         """Bound the time for the rest of a request."""

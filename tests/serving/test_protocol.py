@@ -118,15 +118,16 @@ def test_pipelined() -> None:
 @pytest.mark.parametrize(
     "large",
     [
-        b"GET / HTTP/1.1\r\nHost: a\r\nA: " + b"a" * 71 + b"\r\n\r\n",
-        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\n" + b"a" * 75,
+        [b"GET / HTTP/1.1\r\nHost: a\r\nA: " + b"a" * 4_600 + b"\r\n\r\n"],
+        [b"GET / HTTP/1.1\r\nHost: a\r\n" + b"a:\r\n" * 24 + b"\r\n"],
+        [b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9000\r\n\r\n", *[b"a" * 1_100] * 5],
     ],
-    ids=["head", "body"],
+    ids=["head", "many small fields", "body in parts"],
 )
-def test_large_ahead(large: bytes, ahead: int, cuts: list[str]) -> None:
-    """The larger a head or a body is, the fewer may wait before it: none is kept for long."""
-    line = Line()
-    line.hear(GET * ahead, large)
+def test_large_ahead(large: list[bytes], ahead: int, cuts: list[str]) -> None:
+    """The more a head or a body takes here, the fewer may wait before it: none is kept for long."""
+    line = Line(bounds=BOUNDS._replace(head_bytes=9_000, head_fields=30))
+    line.hear(GET * ahead, *large)
 
     assert line.cuts == cuts
 

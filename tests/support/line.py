@@ -14,7 +14,7 @@ from app.serving.protocol import BoundedProtocol
 
 GET = b"GET /v1/tasks HTTP/1.1\r\nHost: gate\r\n\r\n"
 BOUNDS = Bounds(
-    connections=2, refusals=1, head_bytes=200, head_fields=4, pipelined=16, pipelined_bytes=400
+    connections=2, refusals=1, head_bytes=200, head_fields=4, pipelined=16, pipelined_bytes=31_000
 )
 
 
@@ -115,7 +115,14 @@ class Transport(asyncio.Transport):
 class Line:
     """One connection of a server; what it shares with others is taken from one of them."""
 
-    def __init__(self, other: "Line | None" = None, *, eof: bool = True, made: bool = True) -> None:
+    def __init__(
+        self,
+        other: "Line | None" = None,
+        *,
+        eof: bool = True,
+        made: bool = True,
+        bounds: Bounds = BOUNDS,
+    ) -> None:
         self.loop, self.transport, self.cuts = Loop(), Transport(eof=eof), list[str]()
         self.state: ServerState = other.state if other else ServerState()
         self.waiting: dict[BoundedProtocol, float] = other.waiting if other else {}
@@ -126,7 +133,7 @@ class Line:
             cast("asyncio.AbstractEventLoop", self.loop),
             cut=self.cuts.append,
             fresh_id=lambda: "fresh",
-            bounds=BOUNDS,
+            bounds=bounds,
             waiting=self.waiting,
         )
         if made:
