@@ -203,6 +203,7 @@ class BoundedProtocol(AnswersAhead):
         self._waiting.pop(self, None)
         self._ended = self._made_way = True
         self._cut("crowded")
+        self.forsake()
         self.transport.abort()
 
     def _too_slow(self) -> None:
@@ -210,6 +211,7 @@ class BoundedProtocol(AnswersAhead):
         self._waiting.pop(self, None)
         self._ended = True
         self._cut("slow")
+        self.forsake()
         self.transport.close()
         self.give_up_unread()
 
@@ -220,12 +222,12 @@ class BoundedProtocol(AnswersAhead):
         if self._timer is not None:
             self._timer.cancel()
         self._cut(bound)
+        self.forsake()
         if len(self.connections) > self._bounds.connections + self._bounds.refusals:
             self.transport.abort()
             return
         if self.answering:
             # An earlier request of this connection is being answered: no word may come between.
-            self.pipeline.clear()
             self.transport.close()
             return
         secure = self.scheme == "https"

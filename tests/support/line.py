@@ -77,6 +77,8 @@ class Transport(asyncio.Transport):
 
     @override
     def write(self, data: Any) -> None:
+        if self.ended or self.half:
+            raise RuntimeError("Nothing can be written any more.")
         self.sent += bytes(data)
 
     @override
