@@ -105,14 +105,15 @@ class BoundedProtocol(AnswersAhead):
     def data_received(self, data: bytes) -> None:
         if self._ended:
             return
-        self._whole = self._began = False
+        self._began = False
         self._came, self._came_bytes = 0, len(data)
         if self._ahead:
             self._ahead = self.answering
         super().data_received(data)
         if self._ended:
             return
-        if self._in_head and not self._began:
+        stray = self._whole and not (self._began or self._came)
+        if stray or (self._in_head and not self._began):
             self._head_bytes += len(data)
             if self._head_bytes > self._bounds.head_bytes:
                 self._refuse(too_much_head(), "head")
@@ -123,6 +124,8 @@ class BoundedProtocol(AnswersAhead):
             self._timer.cancel()
             self._timer = None
             self._waiting.pop(self, None)
+        if stray:
+            self._keep_alive()
 
     @override
     def on_message_begin(self) -> None:
@@ -155,6 +158,7 @@ class BoundedProtocol(AnswersAhead):
     def on_message_complete(self) -> None:
         # Both: a head that the door has seen before is told to be complete, and never to begin.
         self._whole, self._in_head = True, False
+        self._head_bytes = 0
         self._came += 1
         if self._came > 1 or self.pipeline:
             self._ahead = True
@@ -186,6 +190,14 @@ class BoundedProtocol(AnswersAhead):
     def _kept_bytes(self) -> int:
         # Its scope, cycle and event; and each field's pair of bytes, and their place in the list.
         return self._size_bytes() + _REQUEST_BYTES + _FIELD_BYTES * len(self.headers)
+
+    def _keep_alive(self) -> None:
+        # Empty lines between two requests are no request (RFC 9112 2.2), but uvicorn's timer, which
+        # ends with each read, is still to come for who is idle; and there may not be many of them.
+        if not self.answering and self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def _await_request(self) -> None:
         """Bound the time for the rest of a request."""

@@ -44,6 +44,43 @@ def test_slow(parts: list[bytes]) -> None:
     assert line.transport.sent == b""
 
 
+def test_empty_lines() -> None:
+    """Empty lines after a request are no part of one (RFC 9112 2.2): nothing more is awaited."""
+    line = Line()
+    line.hear(GET, b"\r\n")
+    assert line.loop.waiting() == []
+    line.answer()
+    line.hear(b"\r\n", b"\r", b"\n")
+    assert (line.loop.waiting(), line.waiting) == ([line.protocol.timeout_keep_alive], {})
+    assert line.protocol.idles()
+    line.hear(b"G")
+    assert line.loop.waiting() == [10]
+    line.hear(GET[1:])
+
+    assert (line.loop.waiting(), line.cuts, line.transport.sent) == ([], [], b"")
+
+
+def test_end_of_body() -> None:
+    """What ends a body is no empty line, however long it is."""
+    line = Line()
+    line.hear(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300\r\n\r\n", b"a" * 300)
+
+    assert line.cuts == []
+
+
+@pytest.mark.parametrize("before", [[], [GET]], ids=["first", "behind a request"])
+def test_endless_lines(before: list[bytes]) -> None:
+    """Without an end they are refused as a head is; those before another request don't count."""
+    line = Line()
+    line.hear(
+        *before, *[b"\r\n" * 40] * 2, b"GET", b" /" + b"a" * 150, GET[4:], *[b"\r\n" * 40] * 2
+    )
+    assert line.cuts == []
+    line.hear(b"\r\n" * 40)
+
+    assert line.cuts == ["head"]
+
+
 @pytest.mark.parametrize(
     ("head", "served"),
     [
