@@ -12,6 +12,7 @@ from app.errors import InvalidParameterError, ServiceError
 from app.serving.ahead import AnswersAhead
 from app.serving.arrivals import Arrival
 from app.serving.bounds import Bounds
+from app.serving.host import names_one_host
 from app.serving.refusal import full_house, refusal, too_much_ahead, too_much_head
 from app.serving.room import make_room
 
@@ -141,8 +142,11 @@ class BoundedProtocol(AnswersAhead):
         little = self._head_bytes + self._came_bytes + fields <= bytes_max
         if fields > self._bounds.head_fields or not (little or self._size_bytes() <= bytes_max):
             self._stop(too_much_head(), "head")
-        if not self._names_one_host():
-            self._stop(InvalidParameterError("The request names no Host, or several."), "parse")
+        if not names_one_host(self.headers, self.parser.get_http_version()):
+            self._stop(
+                InvalidParameterError("The request names no valid Host, or several."),
+                "parse",
+            )
         if self.pipeline and self.is_too_much_ahead(self._kept_bytes()):
             self._stop(too_much_ahead(), "pipelined")
         self._in_head = False
@@ -179,11 +183,6 @@ class BoundedProtocol(AnswersAhead):
         self._refusal = error, bound
         raise _StopError
 
-    def _names_one_host(self) -> bool:
-        # RFC 9112 3.2: those who share a line must agree on whom a request is for.
-        named = [name for name, _ in self.headers].count(b"host")
-        return named == 1 or (not named and self.parser.get_http_version() == "1.0")
-
     def _size_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
@@ -210,9 +209,11 @@ class BoundedProtocol(AnswersAhead):
         return make_room(self._waiting, others, self.loop.time() - self._bounds.patience_s)
 
     def idles(self) -> bool:
-        """Say whether its last request is answered, to the last byte, and no other has begun."""
+        """Say whether its last request is answered, to the last byte, and no other has begun.
+
+        Over TLS also who was told the end and has not agreed to it yet, but for who makes way.
+        """
         if self.transport.is_closing():
-            # Over TLS callers have to agree to the end, and may take their time.
             at_rest = self.scheme == "https" and not self._made_way
         else:
             at_rest = self._whole and not self._ended and not self.answering

@@ -89,6 +89,8 @@ def test_endless_lines(before: list[bytes]) -> None:
         pytest.param(b"GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n", False, id="two"),
         pytest.param(b"GET / HTTP/1.0\r\n\r\n", True, id="older, none"),
         pytest.param(b"GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", False, id="older, two"),
+        pytest.param(b"GET / HTTP/0.9\r\n\r\n", False, id="oldest, none"),
+        pytest.param(b"GET / HTTP/2.0\r\n\r\n", False, id="newer, none"),
     ],
 )
 def test_host(head: bytes, *, served: bool) -> None:
@@ -99,6 +101,24 @@ def test_host(head: bytes, *, served: bool) -> None:
     assert line.transport.sent.startswith(b"" if served else b"HTTP/1.1 400 Bad Request\r\n")
     assert bool(line.transport.sent) is not served
     assert line.cuts == ([] if served else ["parse"])
+
+
+@pytest.mark.parametrize(
+    ("host", "served"),
+    [
+        *[(host, True) for host in ("", ":80", "a-b_c.example", "a.", "127.0.0.1:8080", "a \t")],
+        *[(host, True) for host in ("[::1]", "[fe80::1%25eth0]:443", "%41", "a,b")],
+        *[(host, False) for host in ("a, b", "a b", "u@a", "a/b", "a:b", "a:1:2", "::1", "[]")],
+        *[(host, False) for host in ("[::1", "a?b", "http://a", "\xe9", "a\tb", '"a"')],
+    ],
+)
+def test_host_value(host: str, *, served: bool) -> None:
+    """A Host is a name, which may be empty, or an address, and a port; else it is 400."""
+    line = Line()
+    line.hear(b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % host.encode("latin-1"))
+
+    assert line.cuts == ([] if served else ["parse"])
+    assert line.transport.sent.startswith(b"" if served else b"HTTP/1.1 400 Bad Request\r\n")
 
 
 @pytest.mark.parametrize(
