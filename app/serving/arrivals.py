@@ -29,7 +29,7 @@ class Arrival:
         return False
 
 
-class Guest(Protocol):
+class Arriving(Protocol):
     """A protocol that counts from its arrival on."""
 
     def arrive(self, arrival: Arrival) -> bool:
@@ -49,7 +49,7 @@ class TlsServer:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        make: Callable[[], Guest],
+        make: Callable[[], Arriving],
         listener: socket.socket,
         context: ssl.SSLContext,
         *,
@@ -96,7 +96,7 @@ class TlsServer:
             else:
                 line.close()
 
-    async def _greet(self, guest: Guest, line: socket.socket) -> None:
+    async def _greet(self, guest: Arriving, line: socket.socket) -> None:
         line.setblocking(False)
         try:
             await self._loop.connect_accepted_socket(
