@@ -61,6 +61,11 @@ class Server:
         with Valkey(port=self.port, decode_responses=True) as client:
             yield client
 
+    def tell(self, command: str) -> None:
+        """Have it carry out a command, in words between blanks."""
+        with self.asked() as client:
+            client.execute_command(*command.split())  # type: ignore[no-untyped-call]
+
     def level(self, name: str) -> float | None:
         """Return what is left to a consumer as it was last written; None: all of it."""
         with self.asked() as client:
