@@ -210,6 +210,11 @@ def proxy_url(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def no_empty(value: Any) -> Any:
+    """Take what is empty for what is not set."""
+    return value or None
+
+
 def valkey_url(name: str, text: str) -> str:
     """Take the URL of a Valkey, of which nothing may weaken the check of certificates.
 

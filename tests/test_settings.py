@@ -401,6 +401,21 @@ def test_wrong_valkey(env: pytest.MonkeyPatch, tmp_path: Path, url: str, *, in_f
     assert CANARY not in told
 
 
+def test_no_valkey(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An empty URL is as good as none; an empty file is no URL."""
+    env.setenv("TASKGATE_VALKEY_URL", "")
+    unset = load()
+    path = tmp_path / "url"
+    path.write_text("redis://valkey")
+    env.setenv("TASKGATE_VALKEY_URL_FILE", str(path))
+    from_file = load().valkey()
+    path.write_text("")
+
+    assert (unset.has_valkey, unset.valkey_url) == (False, None)
+    assert from_file == "redis://valkey"
+    assert refusal() == "TASKGATE_VALKEY_URL_FILE is empty"
+
+
 def test_cursor_secret_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The cursors' file is read again when another replaces it, be they alike in size."""
     path = tmp_path / "key"
