@@ -33,6 +33,7 @@ class Server:
     def start(self) -> None:
         """Start it, and return when it takes connections."""
         options = {"port": self.port, "bind": "127.0.0.1", "save": "", "loglevel": "notice"}
+        options["repl-diskless-load"] = "swapdb"  # a replica writes what it is sent, otherwise
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
         self._process = subprocess.Popen(  # noqa: S603  # a program of the lock
             [_PROGRAM, *words], stdout=subprocess.PIPE, text=True
