@@ -42,13 +42,13 @@ for i, key in ipairs(KEYS) do
   local level, at = tonumber(kept[1]) or burst, tonumber(kept[2]) or now
   level = level + math.max(0, now - at) * rate
   if level ~= level then level = burst end -- NaN
-  level = math.max(-DEBT_MAX * burst, math.min(burst, level) - ARGV[3 * i])
+  level = math.max(-debt_max * burst, math.min(burst, level) - ARGV[3 * i])
   left[i] = string.format('%.6f', level)
   redis.call('HSET', key, 'level', left[i], 'at', string.format('%.6f', now))
   redis.call('PEXPIRE', key, math.ceil((burst - level) / rate * 1000))
 end
 return left
-""".replace("DEBT_MAX", str(_DEBT_BURSTS_MAX))
+"""
 )
 _SHA1: Final = hashlib.sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
 
