@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from time import monotonic
 from typing import NamedTuple
 
 import httpx
@@ -138,6 +139,18 @@ def test_parting(tmp_path: Path) -> None:
             line.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
 
         assert httpx.get(f"{url}/healthz", verify=trust, timeout=2).status_code == 200
+
+
+def test_drains(gate: Gate) -> None:
+    """A pooled connection that nothing is asked on doesn't hold up the end of the process."""
+    with httpx.Client(base_url=gate.url, verify=trusting()) as client:
+        assert client.get("/v1/tasks?limit=1").status_code == 200
+        began = monotonic()
+        gate.process.running.terminate()
+
+        assert gate.process.end() == 0
+    assert monotonic() - began < 5
+    assert [line["event"] for line in gate.process.lines[-2:]] == ["draining", "stopped"]
 
 
 def test_clients(tmp_path: Path) -> None:

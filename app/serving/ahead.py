@@ -32,8 +32,9 @@ class AnswersAhead(UnreadBound):
         """Say whether too many requests wait already for one more with a head or body of this size.
 
         uvicorn parses all that it read before any of it is answered, and reads on with each answer:
-        each request that waits has a scope, and the smallest come 14,000 to a read. Of larger ones
-        fewer may wait; so all together hold a few times `pipelined_bytes`, without being added up.
+        the smallest requests come 14,000 to a read. What counts is what one takes here, which of
+        small fields is twenty times what came. Of larger ones fewer may wait; so all together hold
+        a few times `pipelined_bytes`, without being added up.
         """
         waiting, bounds = len(self.pipeline), self._bounds
         return waiting >= bounds.pipelined or waiting * size_bytes > bounds.pipelined_bytes

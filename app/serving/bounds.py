@@ -8,11 +8,12 @@ class Bounds(NamedTuple):
     """What one connection may take; sizes in bytes, times in seconds."""
 
     connections: int = 4_000
+    handshakes: int = 256  # connections among them that have not agreed on TLS yet
     refusals: int = 100  # that may wait for their last words to be read
     head_bytes: int = 32_768
     head_fields: int = 100
     pipelined: int = 128  # requests of one connection that wait behind the one that runs
-    pipelined_bytes: int = 262_144  # of a head, or a body, times those that wait before it
+    pipelined_bytes: int = 262_144  # that a head, or a body, takes, times those that wait before it
     request_s: float = 10.0  # for a head or a body to arrive
     patience_s: float = 1.0  # with a request that may be on its way, where no more fit
     unread_s: float = 30.0  # for a caller to take what was sent

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, NoReturn, cast
+from typing import Any, Final, NoReturn, cast
 
 from typing_extensions import override
 from uvicorn.config import Config
@@ -15,6 +15,9 @@ from app.serving.bounds import Bounds
 from app.serving.refusal import full_house, refusal, too_much_ahead, too_much_head
 from app.serving.room import make_room
 
+_REQUEST_BYTES: Final = 1_792  # that one which waits takes, beside its fields, and
+_FIELD_BYTES: Final = 200  # each of them, beside what came; both are about so
+
 
 class _StopError(Exception):
     """The parser stops here; the answer is made where it is caught."""
@@ -26,7 +29,8 @@ class BoundedProtocol(AnswersAhead):
     A request that comes whole arms no timer; one that comes in pieces arms one for all of them, so
     a byte now and then buys no time. `waiting` holds those whose request is yet to come, of all
     connections, the longest wait first: where no more fit, it makes room for who may be quicker; so
-    does, when nobody waits, a connection between two requests.
+    does, when nobody waits, a connection between two requests. `greeting` holds those that have not
+    agreed on TLS yet, the longest wait first, too: each may take hundreds of KiB until then.
     """
 
     def __init__(
@@ -39,10 +43,12 @@ class BoundedProtocol(AnswersAhead):
         cut: Callable[[str], None],
         fresh_id: Callable[[], str],
         waiting: dict["BoundedProtocol", float],
+        greeting: dict["BoundedProtocol", None],
         bounds: Bounds,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop, cut=cut, bounds=bounds)
         self._waiting = waiting
+        self._greeting = greeting
         self._fresh_id = fresh_id
         self._timer: asyncio.TimerHandle | None = None
         self._whole = False  # nothing of a request is awaited; at first, all of one is
@@ -65,18 +71,23 @@ class BoundedProtocol(AnswersAhead):
             self.connections.discard(self)
             return False
         self._waiting[self] = self.loop.time()
+        self._greeting[self] = None
+        if len(self._greeting) > self._bounds.handshakes:
+            next(iter(self._greeting)).make_way()
         return True
 
     def depart(self) -> None:
         """Give the place back where TLS was not agreed on."""
         if self.flow is None:  # the connection was never made
             self._waiting.pop(self, None)
+            self._greeting.pop(self, None)
             self.connections.discard(self)
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._waiting.pop(self, None)  # it waited for TLS
+        self._greeting.pop(self, None)
         if len(self.connections) > self._bounds.connections and not self._room_made():
             self._refuse(full_house(), "connections")
         else:
@@ -129,7 +140,7 @@ class BoundedProtocol(AnswersAhead):
             self._stop(too_much_head(), "head")
         if not self._names_one_host():
             self._stop(InvalidParameterError("The request names no Host, or several."), "parse")
-        if self.pipeline and self.is_too_much_ahead(self._size_bytes()):
+        if self.pipeline and self.is_too_much_ahead(self._kept_bytes()):
             self._stop(too_much_ahead(), "pipelined")
         self._in_head = False
         super().on_headers_complete()
@@ -172,6 +183,10 @@ class BoundedProtocol(AnswersAhead):
     def _size_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
+    def _kept_bytes(self) -> int:
+        # Its scope, cycle and event; and each field's pair of bytes, and their place in the list.
+        return self._size_bytes() + _REQUEST_BYTES + _FIELD_BYTES * len(self.headers)
+
     def _await_request(self) -> None:
         """Bound the time for the rest of a request."""
         if self._timer is None:
@@ -194,8 +209,10 @@ class BoundedProtocol(AnswersAhead):
     def make_way(self) -> None:
         """End at once, in favour of another connection."""
         self._waiting.pop(self, None)
+        self._greeting.pop(self, None)
         self._ended = self._made_way = True
         self._cut("crowded")
+        self.forsake()
         self.transport.abort()
 
     def _too_slow(self) -> None:
@@ -203,6 +220,7 @@ class BoundedProtocol(AnswersAhead):
         self._waiting.pop(self, None)
         self._ended = True
         self._cut("slow")
+        self.forsake()
         self.transport.close()
         self.give_up_unread()
 
@@ -213,12 +231,12 @@ class BoundedProtocol(AnswersAhead):
         if self._timer is not None:
             self._timer.cancel()
         self._cut(bound)
+        self.forsake()
         if len(self.connections) > self._bounds.connections + self._bounds.refusals:
             self.transport.abort()
             return
         if self.answering:
             # An earlier request of this connection is being answered: no word may come between.
-            self.pipeline.clear()
             self.transport.close()
             return
         secure = self.scheme == "https"

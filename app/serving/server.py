@@ -6,7 +6,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from types import FrameType
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 import structlog
 import uvicorn
@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from app import __version__
 from app.api.health import Readiness
+from app.serving.protocol import BoundedProtocol
 
 DRAIN_S: Final = 25  # less than the 30 s that Kubernetes waits before it kills
 _UNREAD_BYTES_MAX: Final = 131_072  # in the kernel, for each connection; Linux doubles it
@@ -24,6 +25,8 @@ TlsFactory: TypeAlias = Callable[[uvicorn.Config, Callable[[], ssl.SSLContext]],
 
 class Server(uvicorn.Server):
     """Says when it listens, and stops being ready as soon as it is told to stop."""
+
+    parting_s = 0.5  # twice this for callers over TLS to agree to the end; uvloop's own is 30
 
     def __init__(
         self, config: uvicorn.Config, listener: socket.socket, readiness: Readiness
@@ -54,8 +57,23 @@ class Server(uvicorn.Server):
     @override
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._log.info("draining", at_most_s=DRAIN_S)
-        await super().shutdown(sockets)
+        parting = asyncio.create_task(self._part())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            parting.cancel()
         self._log.info("stopped")
+
+    async def _part(self) -> None:
+        """End those who were told the end, have all that is theirs and don't agree to it."""
+        connections = cast("set[BoundedProtocol]", self.server_state.connections)
+        at_rest = set[BoundedProtocol]()
+        while True:
+            await asyncio.sleep(self.parting_s)
+            # Looked at twice: what was handed on may take a moment to be on its way.
+            before, at_rest = at_rest, {each for each in connections if each.idles()}
+            for each in before & at_rest:
+                each.transport.abort()
 
 
 Run = Callable[[Server], None]

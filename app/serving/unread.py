@@ -4,15 +4,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.serving.bounds import Bounds
+from app.serving.running import TellsRunning
 
 if TYPE_CHECKING:
     import asyncio
 
 
-class UnreadBound(HttpToolsProtocol):
+class UnreadBound(TellsRunning):
     """uvicorn's protocol on httptools, with an end to the connection of a caller who takes nothing.
 
     `cut` is told why the connection was ended.
@@ -66,4 +66,5 @@ class UnreadBound(HttpToolsProtocol):
     def _unread(self) -> None:
         self._unread_timer = None
         self._cut("unread")
+        self.forsake()
         self.transport.abort()

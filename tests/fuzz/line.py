@@ -29,6 +29,8 @@ class _Pipe(asyncio.Transport):
 
     @override
     def write(self, data: bytes | bytearray | memoryview) -> None:
+        if self.ended:
+            raise RuntimeError("Nothing can be written any more.")
         self.sent += data
 
     @override

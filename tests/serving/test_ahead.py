@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
@@ -55,6 +56,32 @@ def test_done() -> None:
     assert not line.protocol.eof_received()
     line.hear(GET)
     assert not line.protocol.eof_received()
+
+
+@pytest.mark.parametrize(
+    ("end", "cuts"),
+    [
+        pytest.param(lambda line: line.protocol.connection_lost(None), [], id="lost"),
+        pytest.param(lambda line: line.hear(b"\x16\r\n\r\n"), ["parse"], id="no HTTP"),
+        pytest.param(lambda line: line.protocol.make_way(), ["crowded"], id="crowded"),
+        pytest.param(lambda line: (line.hear(GET[:9]), line.loop.fire()), ["slow"], id="slow"),
+        pytest.param(
+            lambda line: (line.protocol.pause_writing(), line.loop.fire()), ["unread"], id="unread"
+        ),
+    ],
+)
+def test_told(end: Callable[[Line], object], cuts: list[str]) -> None:
+    """Who runs is told that nobody waits any more, also with others behind it, who never begin."""
+    line = Line()
+    line.hear(GET)
+    running = line.protocol.cycle
+    line.hear(GET * 2)
+    running.message_event.clear()
+    end(line)
+
+    assert line.cuts == cuts
+    assert (running.disconnected, running.message_event.is_set()) == (True, True)
+    assert not line.protocol.pipeline
 
 
 async def _spoken(sent: bytes, *, unread_s: float, reads: bool) -> tuple[bytes, str | None]:

@@ -6,6 +6,7 @@ import pytest
 from typing_extensions import override
 
 from app.serving.arrivals import Arrival
+from app.serving.bounds import Bounds
 from tests.support.line import BOUNDS, GET, Line, Transport
 
 
@@ -118,15 +119,16 @@ def test_pipelined() -> None:
 @pytest.mark.parametrize(
     "large",
     [
-        b"GET / HTTP/1.1\r\nHost: a\r\nA: " + b"a" * 71 + b"\r\n\r\n",
-        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\n" + b"a" * 75,
+        [b"GET / HTTP/1.1\r\nHost: a\r\nA: " + b"a" * 4_600 + b"\r\n\r\n"],
+        [b"GET / HTTP/1.1\r\nHost: a\r\n" + b"a:\r\n" * 24 + b"\r\n"],
+        [b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9000\r\n\r\n", *[b"a" * 1_100] * 5],
     ],
-    ids=["head", "body"],
+    ids=["head", "many small fields", "body in parts"],
 )
-def test_large_ahead(large: bytes, ahead: int, cuts: list[str]) -> None:
-    """The larger a head or a body is, the fewer may wait before it: none is kept for long."""
-    line = Line()
-    line.hear(GET * ahead, large)
+def test_large_ahead(large: list[bytes], ahead: int, cuts: list[str]) -> None:
+    """The more a head or a body takes here, the fewer may wait before it: none is kept for long."""
+    line = Line(bounds=BOUNDS._replace(head_bytes=9_000, head_fields=30))
+    line.hear(GET * ahead, *large)
 
     assert line.cuts == cuts
 
@@ -207,9 +209,9 @@ class Ending(Arrival):
         self._transport.abort()
 
 
-def arrived(other: Line | None = None) -> tuple[Line, bool]:
+def arrived(other: Line | None = None, bounds: Bounds = BOUNDS) -> tuple[Line, bool]:
     """Return a connection over TLS that is not made yet, and whether it has a place."""
-    line = Line(other, eof=False, made=False)
+    line = Line(other, eof=False, made=False, bounds=bounds)
     return line, line.protocol.arrive(Ending(line.transport))
 
 
@@ -228,6 +230,25 @@ def test_arrivals() -> None:
     assert second.loop.waiting() == [BOUNDS.request_s]
     second.hear(GET)
     assert second.waiting == {}
+
+
+def test_greeting() -> None:
+    """Before all places are taken few are yet to agree on TLS; of more the first makes way."""
+    few = BOUNDS._replace(connections=9, handshakes=2)
+    first, _ = arrived(bounds=few)
+    second = arrived(first, few)[0]
+    lines = [first] + [arrived(first, few)[0] for _ in range(2)]
+    assert [line.cuts for line in (first, second, *lines[1:])] == [["crowded"]] * 2 + [[]] * 2
+    assert first.transport.ended == "aborted"
+    first.protocol.depart()
+    second.protocol.depart()
+    lines[1].protocol.connection_made(lines[1].transport)
+    lines[2].protocol.depart()
+
+    assert (list(first.waiting), first.greeting) == ([lines[1].protocol], {})
+    assert first.state.connections == {lines[1].protocol}
+    lines += [arrived(first, few)[0] for _ in range(2)]
+    assert [line.cuts for line in lines[1:]] == [[]] * 4
 
 
 def test_no_place() -> None:

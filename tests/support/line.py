@@ -14,7 +14,7 @@ from app.serving.protocol import BoundedProtocol
 
 GET = b"GET /v1/tasks HTTP/1.1\r\nHost: gate\r\n\r\n"
 BOUNDS = Bounds(
-    connections=2, refusals=1, head_bytes=200, head_fields=4, pipelined=16, pipelined_bytes=400
+    connections=2, refusals=1, head_bytes=200, head_fields=4, pipelined=16, pipelined_bytes=31_000
 )
 
 
@@ -77,6 +77,8 @@ class Transport(asyncio.Transport):
 
     @override
     def write(self, data: Any) -> None:
+        if self.ended or self.half:
+            raise RuntimeError("Nothing can be written any more.")
         self.sent += bytes(data)
 
     @override
@@ -115,10 +117,18 @@ class Transport(asyncio.Transport):
 class Line:
     """One connection of a server; what it shares with others is taken from one of them."""
 
-    def __init__(self, other: "Line | None" = None, *, eof: bool = True, made: bool = True) -> None:
+    def __init__(
+        self,
+        other: "Line | None" = None,
+        *,
+        eof: bool = True,
+        made: bool = True,
+        bounds: Bounds = BOUNDS,
+    ) -> None:
         self.loop, self.transport, self.cuts = Loop(), Transport(eof=eof), list[str]()
         self.state: ServerState = other.state if other else ServerState()
         self.waiting: dict[BoundedProtocol, float] = other.waiting if other else {}
+        self.greeting: dict[BoundedProtocol, None] = other.greeting if other else {}
         self.protocol = BoundedProtocol(
             uvicorn.Config(no_app, log_config=None, lifespan="off"),
             self.state,
@@ -126,8 +136,9 @@ class Line:
             cast("asyncio.AbstractEventLoop", self.loop),
             cut=self.cuts.append,
             fresh_id=lambda: "fresh",
-            bounds=BOUNDS,
+            bounds=bounds,
             waiting=self.waiting,
+            greeting=self.greeting,
         )
         if made:
             self.protocol.connection_made(self.transport)
