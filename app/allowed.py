@@ -7,9 +7,10 @@ import re
 import ssl
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
@@ -28,7 +29,7 @@ HOST = re.compile(r"[a-z0-9.-]+|\[[0-9a-f:]+\]", re.ASCII)
 _RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)(?:/s)?", re.ASCII)
 _PROXY = re.compile(r"https?://(?:[^\s/@]+@)?([\w.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?/?", re.ASCII)
 _VALKEY = re.compile(
-    r"rediss?://(?:[^\s/?#@]*@)?(?:[\w.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?(?:/[0-9]{0,3})?",
+    r"rediss?://(?:[^\s/?#@]*@)?(?:[\w.-]+|\[([0-9a-f:.]+)\])(?::([0-9]{1,5}))?(?:/[0-9]{0,2})?",
     re.ASCII,
 )
 
@@ -209,18 +210,35 @@ def proxy_url(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def no_empty(value: Any) -> Any:
+    """Take what is empty for what is not set."""
+    return value or None
+
+
 def valkey_url(name: str, text: str) -> str:
     """Take the URL of a Valkey, of which nothing may weaken the check of certificates.
 
     Raises:
         VariableError: it is none; of the variable `name`.
     """
-    match = _VALKEY.fullmatch(text)
     # The value is never repeated: it may hold credentials.
-    if match is None or int(match[1] or 0) > PORT_MAX:
+    if not _is_valkey(text):
         raise VariableError(
             f"{name} must be redis:// or rediss:// (TLS), host and port, such as "
-            "rediss://user:password@valkey.internal:6379, without a query; in the password "
-            "whatever is no letter or digit is percent-encoded"
+            "rediss://user:password@valkey.internal:6379, and maybe a database from /0 to /99, "
+            "without a query; in the password whatever is no letter or digit is percent-encoded"
         )
     return text
+
+
+def _is_valkey(text: str) -> bool:
+    match = _VALKEY.fullmatch(text)
+    if match is None:
+        return False
+    address, port = match.groups()
+    try:
+        IPv6Address(address or "::")
+        urlsplit(text)  # which refuses some passwords: brackets, letters that hold another sign
+    except ValueError:
+        return False
+    return 0 < int(port or 6379) <= PORT_MAX

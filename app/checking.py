@@ -47,7 +47,7 @@ async def _check_valkey(configured: Settings) -> bool:
     buckets = Buckets(configured.valkey)
     print(f"valkey: {buckets.host}")
     try:
-        await buckets.take({})
+        await buckets.probe()
     except Exception as exc:  # noqa: BLE001  # its words may hold anything
         print(f"  does not answer: {type(exc).__name__}; look at TASKGATE_VALKEY_URL")
         return False

@@ -40,6 +40,7 @@ from app.allowed import (
     issuer_url,
     network,
     no_alias_twice,
+    no_empty,
     no_service_link,
     per_second,
     proxy_url,
@@ -184,7 +185,7 @@ class Settings(BaseSettings):
     tls_client_ca: Path | None = None
     cursor_secret: SecretStr | None = None
     cursor_secret_file: Path | None = None
-    valkey_url: SecretStr | None = None
+    valkey_url: Annotated[SecretStr | None, BeforeValidator(no_empty)] = None
     valkey_url_file: Path | None = None
     log_format: Literal["auto", "json", "console"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -374,18 +374,21 @@ def test_cursors_not_shared(capsys: Capture, bi: pytest.MonkeyPatch, secret: str
 
 
 def test_check_valkey(capsys: Capture, account: pytest.MonkeyPatch) -> None:
-    """`check` asks Valkey, and names its host alone."""
+    """`check` asks Valkey to take something, and names its host alone."""
     server = Valkey()
     account.setenv("TASKGATE_VALKEY_URL", server.url.replace("//", f"//:{CANARY}@"))
     with server.asked() as client:
         client.config_set("requirepass", CANARY)
-    answered = main(["check"]), capsys.readouterr().out
+        answered = main(["check"]), capsys.readouterr().out
+        client.replicaof("127.0.0.1", "1")
+    refused = main(["check"]), capsys.readouterr().out
     server.stop()
     silent = main(["check"]), capsys.readouterr().out
 
     assert answered[0] == 0
     assert answered[1].endswith(f"valkey: 127.0.0.1:{server.port}\n  answers\nok\n")
-    assert silent[0] == 1
+    assert "  does not answer: ReadOnlyError; look at TASKGATE_VALKEY_URL\n" in refused[1]
+    assert (refused[0], silent[0]) == (1, 1)
     assert "  does not answer: ConnectionError; look at TASKGATE_VALKEY_URL\n" in silent[1]
     assert silent[1].endswith("\neach replica would limit rates by itself\n")
     assert CANARY not in answered[1] + silent[1]

@@ -376,7 +376,16 @@ def test_valkey(env: pytest.MonkeyPatch, tmp_path: Path, url: str) -> None:
         f"unix:///{CANARY}",
         f"redis://:{CANARY}@",
         f"redis://:{CANARY}@valkey:65536",
+        f"redis://:{CANARY}@valkey:0",
+        f"redis://:{CANARY}@valkey:",
+        f"redis://:{CANARY}@[::::]:6379",
+        f"redis://:{CANARY}@[1]",
+        f"redis://:{CANARY}@[127.0.0.1]",
+        f"redis://:{CANARY}[@valkey",
+        f"redis://:{CANARY}\u2100@valkey",
         f"redis://:{CANARY}@valkey/name",
+        f"redis://:{CANARY}@valkey/999",
+        f"redis://:{CANARY}@valkey/-1",
         f"redis://:{CANARY}@a@valkey",
         f"rediss://:{CANARY}@valkey?ssl_cert_reqs=none",
     ],
@@ -390,6 +399,21 @@ def test_wrong_valkey(env: pytest.MonkeyPatch, tmp_path: Path, url: str, *, in_f
 
     assert told.startswith(f"{name} must be redis:// or rediss:// (TLS), host and port")
     assert CANARY not in told
+
+
+def test_no_valkey(env: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An empty URL is as good as none; an empty file is no URL."""
+    env.setenv("TASKGATE_VALKEY_URL", "")
+    unset = load()
+    path = tmp_path / "url"
+    path.write_text("redis://valkey")
+    env.setenv("TASKGATE_VALKEY_URL_FILE", str(path))
+    from_file = load().valkey()
+    path.write_text("")
+
+    assert (unset.has_valkey, unset.valkey_url) == (False, None)
+    assert from_file == "redis://valkey"
+    assert refusal() == "TASKGATE_VALKEY_URL_FILE is empty"
 
 
 def test_cursor_secret_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

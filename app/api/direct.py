@@ -1,6 +1,7 @@
 """Routes that are asked for a request alone: nothing is worked out before their endpoint."""
 
 from collections.abc import Callable, Coroutine
+from inspect import signature
 from typing import Any
 
 from fastapi import Request, Response
@@ -18,7 +19,7 @@ class DirectRoute(APIRoute):
     @override
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         told = self.dependant
-        if told.path_params or told.query_params or told.body_params or told.dependencies:
+        if [*signature(self.endpoint).parameters] != [told.request_param_name] or told.dependencies:
             return super().get_route_handler()
         handle: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
         return handle

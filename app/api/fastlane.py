@@ -296,15 +296,14 @@ class FastLane:
             reply.end()
 
 
-@lru_cache(_SHARED)
-def one(headers: tuple[tuple[bytes, bytes], ...]) -> Headers:
-    """Return `headers`, the same object for equal ones: many replies and heads have the same."""
-    return headers
-
-
 def _form(headers: Headers) -> Headers:
-    """Return what answers alike have in common."""
-    return one(tuple((name, b"" if name in _FILLED_IN else value) for name, value in headers))
+    """Return what answers alike have in common, the same object for equal ones."""
+    return _alike(tuple((name, b"" if name in _FILLED_IN else value) for name, value in headers))
+
+
+@lru_cache(_SHARED)
+def _alike(headers: tuple[tuple[bytes, bytes], ...]) -> Headers:
+    return headers
 
 
 def _facts(facts: Mapping[str, Any]) -> Mapping[str, Any]:

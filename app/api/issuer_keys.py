@@ -95,14 +95,13 @@ class IssuerKeys:
             now_s = self._monotonic()
             if kid in self._keys or now_s < self._next_fetch_s:
                 return
+            # Before it is tried: whatever a document does here, strangers cause no more of it.
+            self._next_fetch_s = now_s + (REFRESH_EVERY_S if self._keys else RETRY_EVERY_S)
             try:
                 told = await self._fetch_keys()
                 keys = _usable_of(told)
-            except (FetchError, msgspec.DecodeError, RecursionError) as exc:
+            except (FetchError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
                 self._miss(type(exc).__name__)
-                wait_s = REFRESH_EVERY_S if self._keys else RETRY_EVERY_S
-                self._next_fetch_s = now_s + wait_s
-                self._old_at_s = now_s + wait_s if self._keys else inf
                 return
             self._next_fetch_s, self._old_at_s = now_s + REFRESH_EVERY_S, now_s + RENEW_AFTER_S
             self._fetched(True)
@@ -128,8 +127,7 @@ class IssuerKeys:
 
 
 def _usable_of(told: list[dict[str, Any]]) -> Mapping[str, Key]:
-    usable = {str(each.get("kid")): _usable(each) for each in told}
-    keys = {kid: key for kid, key in usable.items() if key is not None}
+    keys = {each["kid"]: key for each in told if (key := _usable(each)) is not None}
     if not keys:
         raise FetchError("no key is for RS256 or ES256")
     return keys
@@ -137,12 +135,12 @@ def _usable_of(told: list[dict[str, Any]]) -> Mapping[str, Key]:
 
 def _usable(jwk: Mapping[str, Any]) -> Key | None:
     """Return the one algorithm of a public key and the key, or None when it is not for us."""
-    algorithm = {"RSA": "RS256", "EC": "ES256"}.get(jwk.get("kty", ""))
-    fits = jwk.get("use", "sig") == "sig" and jwk.get("alg", algorithm) == algorithm
-    if algorithm is None or not fits or not isinstance(jwk.get("kid"), str):
-        return None
-    public = {name: jwk[name] for name in ("kty", "n", "e", "crv", "x", "y") if name in jwk}
     try:
+        algorithm = {"RSA": "RS256", "EC": "ES256"}[jwk["kty"]]
+        fits = jwk.get("use", "sig") == "sig" and jwk.get("alg", algorithm) == algorithm
+        if not fits or not isinstance(jwk["kid"], str):
+            return None
+        public = {name: jwk[name] for name in ("kty", "n", "e", "crv", "x", "y") if name in jwk}
         if algorithm == "ES256":
             return (algorithm, ECKey.import_key(public)) if jwk["crv"] == "P-256" else None
         strong = len(jwk["n"]) >= _RSA_DIGITS_MIN

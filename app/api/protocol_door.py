@@ -4,12 +4,13 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
+from weakref import WeakValueDictionary
 
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.api.consumers import CARRIERS
-from app.api.fastlane import FastLane, Headers, Names, Reply, one
+from app.api.fastlane import FastLane, Headers, Names, Reply
 from app.api.heads import HEAD_FIELDS_MAX, cut, is_whole
 from app.service.scope import Consumer
 
@@ -18,6 +19,10 @@ HEADS_MAX: Final = 1024
 
 _JOINED_BYTES_MAX: Final = 16_384  # up to here a copy is cheaper than a second piece of a write
 _MARK: Final = b"\0"
+
+
+class _Credentials(list[tuple[bytes, bytes]]):
+    """Fields that say who asks: equal ones are one object, and gone with the last head."""
 
 
 @dataclass(slots=True, eq=False)
@@ -55,6 +60,7 @@ class ProtocolDoor(HttpToolsProtocol):
 
     lane: ClassVar[FastLane]
     heads: ClassVar[dict[bytes, _Head]]
+    credentials: ClassVar[WeakValueDictionary[Headers, _Credentials]]
     wired: ClassVar[deque[Reply]]  # those with a wire, the oldest first
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -157,6 +163,7 @@ class ProtocolDoor(HttpToolsProtocol):
             return False
         # Another object is another roster, which may say the same of who asks: it is looked up.
         if lane.who(head.credentials) is not head.consumer:
+            del self.heads[same]
             return False
         self._answered = head
         self._send(head, now, names)
@@ -232,10 +239,15 @@ class ProtocolDoor(HttpToolsProtocol):
             return
         if len(self.heads) >= HEADS_MAX:
             del self.heads[next(iter(self.heads))]
-        head.credentials = one(tuple(field for field in head.credentials if field[0] in CARRIERS))
+        sent = tuple(field for field in head.credentials if field[0] in CARRIERS)
+        shared = self.credentials.get(sent)
+        if shared is None:
+            shared = self.credentials[sent] = _Credentials(sent)
+        head.credentials = shared
         self.heads[cut(data)[0]] = head
 
 
 def protocol_door(lane: FastLane) -> type[asyncio.Protocol]:
     """Return the class that uvicorn is to make its protocols of."""
-    return type("LaneProtocol", (ProtocolDoor,), {"lane": lane, "heads": {}, "wired": deque()})
+    own = {"lane": lane, "heads": {}, "credentials": WeakValueDictionary(), "wired": deque()}
+    return type("LaneProtocol", (ProtocolDoor,), own)

@@ -20,24 +20,36 @@ QUIET_MAX_S: Final = 16.0
 KEY: Final = "taskgate:rate:"
 # Each replica may have let a burst through that the others did not know of yet; nobody runs more.
 _DEBT_BURSTS_MAX: Final = 100
+_NOBODY: Final = Rated("_", 1.0)  # no consumer's name; full, so nothing of it stays
 
 # A bucket for each key, by the server's own clock. It is gone once it would be full. Arguments:
-# rate, burst and what was taken, for each. What is taken counts although nothing was left.
-_SCRIPT: Final = """\
+# rate, burst and what was taken, for each. What is taken counts although nothing was left. A key of
+# another type, or one that says nonsense, is begun anew: the others' takes don't end at it.
+_SCRIPT: Final = (
+    f"local debt_max = {_DEBT_BURSTS_MAX}"
+    """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local left = {}
 for i, key in ipairs(KEYS) do
   local rate, burst = tonumber(ARGV[3 * i - 2]), tonumber(ARGV[3 * i - 1])
-  local kept = redis.call('HMGET', key, 'level', 'at')
+  local kept = redis.pcall('HMGET', key, 'level', 'at')
+  if kept.err then
+    if not string.find(kept.err, '^WRONGTYPE') then return kept end
+    redis.call('DEL', key)
+    kept = {}
+  end
   local level, at = tonumber(kept[1]) or burst, tonumber(kept[2]) or now
-  level = math.min(burst, level + math.max(0, now - at) * rate) - ARGV[3 * i]
+  level = level + math.max(0, now - at) * rate
+  if level ~= level then level = burst end -- NaN
+  level = math.max(-debt_max * burst, math.min(burst, level) - ARGV[3 * i])
   left[i] = string.format('%.6f', level)
   redis.call('HSET', key, 'level', left[i], 'at', string.format('%.6f', now))
   redis.call('PEXPIRE', key, math.ceil((burst - level) / rate * 1000))
 end
 return left
 """
+)
 _SHA1: Final = hashlib.sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
 
 _log = structlog.get_logger()
@@ -63,12 +75,28 @@ class Buckets:
             await self.aclose()
             self._opened, self._client = url, _open(url)
 
+    async def probe(self) -> None:
+        """Do for nobody what `take` does: who only reads, is full or bars us fails it, too.
+
+        Raises:
+            Exception: as `take`.
+        """
+        await self.take({_NOBODY: 0})
+
     async def take(self, taken: Mapping[Rated, int]) -> list[float]:
         """Take so many from each bucket, once, and return what is left, debts below zero.
 
         Raises:
-            Exception: it failed, maybe after it was done, or took longer than `ANSWER_S`.
+            Exception: it failed, maybe after it was done, or took longer than `ANSWER_S`. The next
+                one gets a new connection: where it leads there may be another server by then.
         """
+        try:
+            return await self._take(taken)
+        except Exception:
+            await self.aclose()
+            raise
+
+    async def _take(self, taken: Mapping[Rated, int]) -> list[float]:
         arguments = [str(len(taken)), *(KEY + rated.name for rated in taken)]
         for rated, times in taken.items():
             arguments += [str(rated.rate), str(rated.burst), str(times)]
@@ -124,7 +152,7 @@ class SharedRates:
 
     @asynccontextmanager
     async def running(self, learn: Callable[[Rated, float], None]) -> AsyncIterator[None]:
-        """Tell and learn meanwhile; the first exchange, about nothing, says whether it works."""
+        """Tell and learn meanwhile; the first exchange, for nobody, says whether it works."""
         task = asyncio.create_task(self._run(learn))
         try:
             yield
@@ -137,33 +165,40 @@ class SharedRates:
     async def _run(self, learn: Callable[[Rated, float], None]) -> None:
         quiet_s = QUIET_S
         while True:
-            taken, self._taken = self._taken, Counter[Rated]()
-            self._wanted.clear()
             try:
-                if not self._connected:
-                    await self._buckets.look_again()
-                left = await self._buckets.take(taken)
+                await self._exchange(learn)
             except Exception as exc:  # noqa: BLE001  # whatever a server does, rates go on here
                 self._move(connected=False, reason=type(exc).__name__)
                 await self._sleep(quiet_s)
                 quiet_s = min(2 * quiet_s, QUIET_MAX_S)
                 self._taken.clear()
                 continue
-            for rated, level in zip(taken, left, strict=True):
-                learn(rated, level - self._taken[rated])
             self._move(connected=True)
             quiet_s = QUIET_S
             await self._wanted.wait()
+
+    async def _exchange(self, learn: Callable[[Rated, float], None]) -> None:
+        taken, self._taken = self._taken, Counter[Rated]()
+        self._wanted.clear()
+        if not self._connected:
+            await self._buckets.look_again()
+        if not taken:
+            await self._buckets.probe()
+            return
+        left = await self._buckets.take(taken)
+        for rated, level in zip(taken, left, strict=True):
+            learn(rated, level - self._taken[rated])
 
     def _move(self, *, connected: bool, reason: str | None = None) -> None:
         self._answered(connected)
         if connected is self._connected:
             return
         self._connected = connected
-        if connected:
-            _log.info("valkey_connected", host=self._buckets.host)
-        else:
-            _log.warning("valkey_lost", host=self._buckets.host, reason=reason)
+        with suppress(OSError):  # a log that is full must not end the sharing
+            if connected:
+                _log.info("valkey_connected", host=self._buckets.host)
+            else:
+                _log.warning("valkey_lost", host=self._buckets.host, reason=reason)
 
 
 def _open(url: str) -> Valkey:

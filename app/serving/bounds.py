@@ -8,7 +8,6 @@ class Bounds(NamedTuple):
     """What one connection may take; sizes in bytes, times in seconds."""
 
     connections: int = 4_000
-    handshakes: int = 256  # connections among them that have not agreed on TLS yet
     refusals: int = 100  # that may wait for their last words to be read
     head_bytes: int = 32_768
     head_fields: int = 100

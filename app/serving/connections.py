@@ -27,5 +27,5 @@ def bounded(
         kind = type("BoundedDoor", (BoundedProtocol, protocol_door(lane)), {})
     return cast(
         "type[asyncio.Protocol]",
-        partial(kind, cut=cut, fresh_id=fresh_id, bounds=bounds, waiting={}, greeting={}),
+        partial(kind, cut=cut, fresh_id=fresh_id, bounds=bounds, waiting={}),
     )

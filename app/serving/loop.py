@@ -15,10 +15,21 @@ class ServerLoop(uvloop.Loop):
     """
 
     handshake_s = 5.0  # uvloop's own is a minute
+    # Until TLS is agreed on each may take 400 KiB, which is OpenSSL's and not ours to bound.
+    handshakes = 512
+    patience_s = 1.0  # with a handshake, where as many are under way
 
     @override
     async def create_server(self, *args: Any, **kwargs: Any) -> Any:
         if kwargs.get("ssl") is None:
             return await super().create_server(*args, **kwargs)
         (make,) = args
-        return TlsServer(self, make, kwargs["sock"], kwargs["ssl"], handshake_s=self.handshake_s)
+        return TlsServer(
+            self,
+            make,
+            kwargs["sock"],
+            kwargs["ssl"],
+            handshake_s=self.handshake_s,
+            handshakes=self.handshakes,
+            patience_s=self.patience_s,
+        )

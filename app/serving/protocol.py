@@ -30,8 +30,7 @@ class BoundedProtocol(AnswersAhead):
     A request that comes whole arms no timer; one that comes in pieces arms one for all of them, so
     a byte now and then buys no time. `waiting` holds those whose request is yet to come, of all
     connections, the longest wait first: where no more fit, it makes room for who may be quicker; so
-    does, when nobody waits, a connection between two requests. `greeting` holds those that have not
-    agreed on TLS yet, the longest wait first, too: each may take hundreds of KiB until then.
+    does, when nobody waits, a connection between two requests.
     """
 
     def __init__(
@@ -44,12 +43,10 @@ class BoundedProtocol(AnswersAhead):
         cut: Callable[[str], None],
         fresh_id: Callable[[], str],
         waiting: dict["BoundedProtocol", float],
-        greeting: dict["BoundedProtocol", None],
         bounds: Bounds,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop, cut=cut, bounds=bounds)
         self._waiting = waiting
-        self._greeting = greeting
         self._fresh_id = fresh_id
         self._timer: asyncio.TimerHandle | None = None
         self._whole = False  # nothing of a request is awaited; at first, all of one is
@@ -72,23 +69,18 @@ class BoundedProtocol(AnswersAhead):
             self.connections.discard(self)
             return False
         self._waiting[self] = self.loop.time()
-        self._greeting[self] = None
-        if len(self._greeting) > self._bounds.handshakes:
-            next(iter(self._greeting)).make_way()
         return True
 
     def depart(self) -> None:
         """Give the place back where TLS was not agreed on."""
         if self.flow is None:  # the connection was never made
             self._waiting.pop(self, None)
-            self._greeting.pop(self, None)
             self.connections.discard(self)
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._waiting.pop(self, None)  # it waited for TLS
-        self._greeting.pop(self, None)
         if len(self.connections) > self._bounds.connections and not self._room_made():
             self._refuse(full_house(), "connections")
         else:
@@ -222,7 +214,6 @@ class BoundedProtocol(AnswersAhead):
     def make_way(self) -> None:
         """End at once, in favour of another connection."""
         self._waiting.pop(self, None)
-        self._greeting.pop(self, None)
         self._ended = self._made_way = True
         self._cut("crowded")
         self.forsake()

@@ -24,7 +24,7 @@ class AccessMetrics:
         name, text = "taskgate_connections_cut_total", "Connections that were ended at a bound."
         self._cut = counter(name, text, ["bound"])
         name = "taskgate_valkey_connected"
-        text = "1 when Valkey answered what it was last asked; absent when there is none."
+        text = "1 when Valkey took what it was last told; absent when there is none."
         self._connected = Gauge(name, text, ["part"], registry=registry)
         name, text = "taskgate_valkey_failures_total", "Exchanges with Valkey that failed."
         self._failures = counter(name, text, ["part"])
@@ -54,6 +54,6 @@ class AccessMetrics:
         self._cut.labels(bound).inc()
 
     def rates_answered(self, ok: bool) -> None:  # noqa: FBT001
-        """Note whether Valkey answered what it was asked about rates."""
+        """Note whether Valkey took what it was told about rates."""
         self._connected.labels("rates").set(ok)
         self._failures.labels("rates").inc(not ok)

@@ -1,6 +1,7 @@
 """The issuer's keys, kept up to date behind those who use them."""
 
 import asyncio
+from typing import Any
 
 import anyio
 import pytest
@@ -88,27 +89,61 @@ async def test_away(door: Door) -> None:
 
 async def test_hangs(door: Door) -> None:
     """However long the issuer takes, known tokens and known keys wait for nothing."""
-    door.issuer.awaited = asyncio.Event()
+    door.issuer.awaited, tasks = asyncio.Event(), len(asyncio.all_tasks())
     door.time.now += OLD_S
     for _ in range(3):
         assert await recalled(door) == "bi"
     assert await door.verifier.verify(token(azp="x")) == "x"
     assert door.fetched == [True]
+    assert len(asyncio.all_tasks()) == tasks + 1
     door.issuer.awaited.set()
     await recalled(door)
 
     assert (door.fetched, len(door.issuer.asked)) == ([True, True], 4)
 
 
-class Deep(FakeIssuer):
-    """Publishes what no one can read to its end."""
+class Odd(FakeIssuer):
+    """Publishes what no one can read."""
+
+    document = b""
 
     @override
     async def fetch(self, url: str) -> bytes:
-        return b'{"x":' + b"[" * 500_000
+        self.asked.append(url)
+        return self.document
 
 
-async def test_deep() -> None:
-    """A document that is nested too deeply is one that can't be had."""
-    with pytest.raises(UpstreamUnavailableError):
-        await Door(Deep()).verifier.verify(token())
+@pytest.mark.parametrize(
+    "document",
+    [b'{"x":' + b"[" * 500_000, b'{"issuer":"\xff"}', b"{}", b"[]", b""],
+    ids=["deep", "no UTF-8", "empty object", "list", "empty"],
+)
+async def test_unreadable(document: bytes) -> None:
+    """A document that can't be read is one that can't be had, and is not asked for anew."""
+    issuer = Odd()
+    issuer.document = document
+    door = Door(issuer)
+    for _ in range(3):
+        with pytest.raises(UpstreamUnavailableError):
+            await door.verifier.verify(token())
+
+    assert (len(issuer.asked), door.fetched) == (1, [False])
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"kty": ["RSA"], "kid": "x"},
+        {"kty": "RSA", "kid": "x", "n": 1, "e": {}},
+        {"kty": "EC", "kid": "x", "crv": []},
+        {"kty": "EC", "kid": {}, "crv": "P-256"},
+        {"kty": "EC", "kid": "e1", "use": "enc"},
+    ],
+    ids=["kind", "numbers", "curve", "name", "same name, for another use"],
+)
+async def test_odd_key(odd: dict[str, Any]) -> None:
+    """A key that is none, or not for us, is passed over: those beside it are used."""
+    issuer = FakeIssuer(ec_key())
+    issuer.jwks.append(odd)
+
+    assert await Door(issuer).verifier.verify(token()) == "bi"

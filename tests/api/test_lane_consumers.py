@@ -227,6 +227,7 @@ async def test_revoked(tmp_path: Path, sent_id: str | None) -> None:
     assert fast.startswith(b"HTTP/1.1 200")
     assert answer.startswith(b"HTTP/1.1 401")
     assert server.asgi_calls == 1
+    assert server.heads == {}
 
 
 @pytest.mark.parametrize("sent_id", ["mine", None], ids=["parsed", "head seen before"])

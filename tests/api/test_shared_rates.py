@@ -1,16 +1,18 @@
 """A consumer's rate over all replicas, by way of a real Valkey."""
 
 import asyncio
+import errno
 import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, NoReturn, Self
 
 import httpx
 import pytest
+import structlog
 import trustme
 from pydantic import SecretStr
 from structlog.testing import capture_logs
@@ -170,7 +172,7 @@ async def test_batch(server: Server, time: FakeTime) -> None:
         await replica.take(*[one(rate=1000)] * 100, one("shop", 50))
         runs = server.scripts_run()
 
-    # The first asked about nothing, and found no script.
+    # The first was for nobody, and found no script.
     assert runs == 2 + 1
     assert server.level("bi") == pytest.approx(900, abs=0.01)
     assert server.level("shop") == 49
@@ -322,13 +324,135 @@ async def test_password(own: Server, time: FakeTime, tmp_path: Path) -> None:
     assert CANARY not in str(lines)
 
 
+REFUSALS = {
+    "read-only": ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE"),
+    "full": ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0"),
+    "barred": ("ACL SETUSER default resetkeys ~other:*", "ACL SETUSER default allkeys"),
+}
+
+
+@pytest.mark.parametrize(("refuse", "allow"), REFUSALS.values(), ids=REFUSALS)
+async def test_refuses(own: Server, time: FakeTime, refuse: str, allow: str) -> None:
+    """One that answers and takes nothing is lost until it does: told once, asked ever less."""
+    with capture_logs() as lines:
+        async with Replica(own.url, time) as replica:
+            await replica.answered()
+            own.tell(refuse)
+            told = [await replica.take(one())]
+            for _ in range(2):
+                replica.open.set()
+                told.append(await replica.answered())
+            own.tell(allow)
+            replica.open.set()
+            told.append(await replica.answered())
+
+    assert told == [False, False, False, True]
+    assert replica.quiet == [QUIET_S, 4, 8]
+    assert [line["event"] for line in lines] == [
+        "valkey_connected",
+        "valkey_lost",
+        "valkey_connected",
+    ]
+
+
+async def test_failed_over(own: Server, server: Server, time: FakeTime) -> None:
+    """A primary that lives on as a replica is left: a new connection leads to the new one."""
+    ports = [own.port]
+    async with (
+        forwarding(lambda: ports[-1]) as port,
+        Replica(f"redis://127.0.0.1:{port}", time) as replica,
+    ):
+        await replica.answered()
+        own.tell(f"REPLICAOF 127.0.0.1 {server.port}")
+        ports.append(server.port)
+        told = [await replica.take(one())]
+        replica.open.set()
+        told += [await replica.answered(), await replica.take(one("shop"))]
+
+    assert told == [False, True, True]
+    assert server.names() == {"shop"}
+
+
+async def test_probe(server: Server, time: FakeTime) -> None:
+    """The first exchange writes like every other, and leaves nothing."""
+    async with Replica(server.url, time) as replica:
+        assert await replica.answered()
+        runs = server.scripts_run()
+
+    assert runs == 2  # the first found no script
+    assert server.names() == set()
+
+
+async def test_full_log(own: Server, time: FakeTime) -> None:
+    """A log that can't be written when Valkey is lost or found ends nothing."""
+
+    def full(*_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with capture_logs() as lines:
+        structlog.get_config()["processors"].insert(0, full)
+        async with Replica(own.url, time) as replica:
+            told = [await replica.answered()]
+            own.stop()
+            told.append(await replica.take(one()))
+            own.start()
+            replica.open.set()
+            told += [await replica.answered(), await replica.take(one("shop"))]
+
+    assert told == [True, False, True, True]
+    assert lines == []
+
+
+async def test_debt_is_bounded(server: Server) -> None:
+    """What was taken at a rate that is lowered since is repaid in a hundred bursts of the new."""
+    buckets = Buckets(lambda: server.url)
+    await buckets.take({Rated("bi", 1000.0): 4000})
+    left = await buckets.take({Rated("bi", 1.0): 1})
+    await buckets.aclose()
+    with server.asked() as client:
+        expires_s: Any = client.ttl(f"{KEY}bi")
+
+    assert left == [-100]
+    assert server.level("bi") == -100
+    assert expires_s <= 101
+
+
+SPOILT = {
+    "another type": ("SET {} x", 4.0),
+    "no number": ("HSET {} level x at x", 4.0),
+    "NaN": ("HSET {} level nan", 4.0),
+    "endless debt": ("HSET {} level -inf", -500.0),
+    "endless debt for ever": ("HSET {} level -inf at -inf", 4.0),
+    "large debt": ("HSET {} level -1e18", -500.0),
+    "large level": ("HSET {} level 1e300", 4.0),
+    "at no time": ("HSET {} level 3 at nan", 2.0),
+    "far ahead": ("HSET {} level 3 at 99999999999999", 2.0),
+}
+
+
+@pytest.mark.parametrize(("spoil", "level"), SPOILT.values(), ids=SPOILT)
+async def test_spoilt_key(server: Server, time: FakeTime, spoil: str, level: float) -> None:
+    """A key that nobody of us wrote is begun anew, and is no other consumer's matter."""
+    server.tell(spoil.format(f"{KEY}bad"))
+    async with Replica(server.url, time) as replica:
+        await replica.answered()
+        assert await replica.take(one("good"), one("bad", 5), one("better"))
+    with server.asked() as client:
+        expires_ms: Any = client.pttl(f"{KEY}bad")
+
+    assert server.level("bad") == level
+    assert (server.level("good"), server.level("better")) == (0, 0)
+    assert 0 < expires_ms <= 101_000
+
+
 async def test_few_rights(own: Server, time: FakeTime) -> None:
-    """The rights that the operators' page names are enough."""
+    """The rights that the operators' page names are enough, also to mend a key."""
     page = (Path(__file__).parents[2] / "docs/operations.md").read_text(encoding="utf-8")
     (rights,) = re.findall(r"`ACL SETUSER taskgate on >PASSWORD (.*?)`", page)
     with own.asked() as client:
         rule = ["ACL", "SETUSER", "taskgate", "on", f">{CANARY}", *rights.split()]
         client.execute_command(*rule)  # type: ignore[no-untyped-call]
+        client.set(f"{KEY}bi", "x")
     async with Replica(own.url.replace("//", f"//taskgate:{CANARY}@"), time) as replica:
         assert await replica.answered()
         assert await replica.take(one())
@@ -351,7 +475,7 @@ async def test_nonsense(time: FakeTime, says: bytes) -> None:
     """Whatever comes back, a process lets through no more than alone, and some time something."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        said = b"*0\r\n"  # to the first question, which is about nothing
+        said = b"*1\r\n$1\r\n1\r\n"  # to the first question, which is for nobody
         while await reader.read(10_000):
             writer.write(said)
             said = says
@@ -394,15 +518,17 @@ async def test_tls(
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     (authority if known else trustme.CA()).issue_cert(name).configure_cert(tls)
     async with (
-        terminating(tls, server.port) as port,
+        forwarding(lambda: server.port, tls) as port,
         Replica(f"rediss://127.0.0.1:{port}", FakeTime()) as replica,
     ):
         assert await replica.answered() is works
 
 
 @asynccontextmanager
-async def terminating(tls: ssl.SSLContext, port: int) -> AsyncIterator[int]:
-    """Serve TLS before the server at `port`; return where."""
+async def forwarding(
+    target: Callable[[], int], tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
+    """Lead each connection, maybe by TLS, to the port that is the target by then; return where."""
 
     async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
@@ -411,7 +537,7 @@ async def terminating(tls: ssl.SSLContext, port: int) -> AsyncIterator[int]:
         writer.close()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        inside, out = await asyncio.open_connection("127.0.0.1", port)
+        inside, out = await asyncio.open_connection("127.0.0.1", target())
         await asyncio.gather(pipe(reader, out), pipe(inside, writer))
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls) as server:

@@ -29,6 +29,11 @@ class Guest(asyncio.Protocol):
         self.arrival = arrival
         return self.place
 
+    def make_way(self) -> None:
+        """End."""
+        self.told.put_nowait("made way")
+        self.arrival.abort()
+
     def depart(self) -> None:
         """Go."""
         self.told.put_nowait("departed")
@@ -44,6 +49,19 @@ class Hasty(ServerLoop):
     """Waits for a moment only."""
 
     handshake_s = 0.01
+
+
+class Crowded(ServerLoop):
+    """Agrees with two at a time, and has patience with them."""
+
+    handshakes = 2
+    patience_s = 60.0
+
+
+class Impatient(Crowded):
+    """Agrees with two at a time, who have to be quick."""
+
+    patience_s = 0.01
 
 
 def run(work: Callable[[], Coroutine[Any, Any, None]], loop: type[ServerLoop] = ServerLoop) -> None:
@@ -78,10 +96,7 @@ def test_silent() -> None:
 
 def test_made() -> None:
     """With TLS agreed on the connection is made."""
-    ca = trustme.CA()
-    tls, trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
-    ca.issue_cert("127.0.0.1").configure_cert(tls)
-    ca.configure_trust(trusting)
+    tls, trusting = agreeing()
 
     async def speak() -> None:
         told = asyncio.Queue[str]()
@@ -94,6 +109,57 @@ def test_made() -> None:
         await server.wait_closed()
 
     run(speak)
+
+
+def agreeing() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Return what a server and its callers speak TLS by."""
+    ca = trustme.CA()
+    tls, trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    ca.issue_cert("127.0.0.1").configure_cert(tls)
+    ca.configure_trust(trusting)
+    return tls, trusting
+
+
+async def greeted(address: tuple[str, int], trusting: ssl.SSLContext) -> bytes:
+    """Connect, and return what is heard."""
+    reader, writer = await asyncio.open_connection(*address, ssl=trusting)
+    heard = await reader.readexactly(5)
+    writer.transport.abort()
+    return heard
+
+
+def test_many_at_once() -> None:
+    """Of many who come at once and speak TLS all get in, a few at a time, and none makes room."""
+    tls, trusting = agreeing()
+
+    async def come() -> None:
+        told = asyncio.Queue[str]()
+        server, address = await listening(lambda: Guest(told), tls)
+        heard = await asyncio.gather(*(greeted(address, trusting) for _ in range(20)))
+        server.close()
+
+        assert heard == [b"hello"] * 20
+        assert "made way" not in [told.get_nowait() for _ in range(told.qsize())]
+
+    run(come, Crowded)
+
+
+def test_crowd_of_silent() -> None:
+    """Where all who are let in say nothing, they make room one by one for who comes next."""
+    tls, trusting = agreeing()
+
+    async def come() -> None:
+        told = asyncio.Queue[str]()
+        server, address = await listening(lambda: Guest(told), tls)
+        with ExitStack() as stack:
+            for _ in range(5):
+                stack.enter_context(socket.create_connection(address))
+            assert await greeted(address, trusting) == b"hello"
+        server.close()
+
+        assert [told.get_nowait() for _ in range(told.qsize())].count("made way") == 4
+
+    run(come, Impatient)
 
 
 @pytest.mark.parametrize("place", [True, False], ids=["makes way", "no place"])
@@ -177,14 +243,15 @@ def test_no_descriptor() -> None:
     """Where the system has none for one more the listener pauses, instead of trying for ever."""
     full = Full()
     there = cast("Any", full)
-    server = TlsServer(there, there, there, there, handshake_s=1)
+    server = TlsServer(there, there, there, there, handshake_s=1, handshakes=1, patience_s=1)
     full.accepts()
     assert full.reads == [True, False]
     assert full.later is not None
     full.later()
+    full.accepts()
     server.close()
 
-    assert full.reads == [True, False, True, False]
+    assert full.reads == [True, False, True, False, False]
     assert full.cancelled
 
 

@@ -6,7 +6,6 @@ import pytest
 from typing_extensions import override
 
 from app.serving.arrivals import Arrival
-from app.serving.bounds import Bounds
 from tests.support.line import BOUNDS, GET, Line, Transport
 
 
@@ -266,9 +265,9 @@ class Ending(Arrival):
         self._transport.abort()
 
 
-def arrived(other: Line | None = None, bounds: Bounds = BOUNDS) -> tuple[Line, bool]:
+def arrived(other: Line | None = None) -> tuple[Line, bool]:
     """Return a connection over TLS that is not made yet, and whether it has a place."""
-    line = Line(other, eof=False, made=False, bounds=bounds)
+    line = Line(other, eof=False, made=False)
     return line, line.protocol.arrive(Ending(line.transport))
 
 
@@ -287,25 +286,6 @@ def test_arrivals() -> None:
     assert second.loop.waiting() == [BOUNDS.request_s]
     second.hear(GET)
     assert second.waiting == {}
-
-
-def test_greeting() -> None:
-    """Before all places are taken few are yet to agree on TLS; of more the first makes way."""
-    few = BOUNDS._replace(connections=9, handshakes=2)
-    first, _ = arrived(bounds=few)
-    second = arrived(first, few)[0]
-    lines = [first] + [arrived(first, few)[0] for _ in range(2)]
-    assert [line.cuts for line in (first, second, *lines[1:])] == [["crowded"]] * 2 + [[]] * 2
-    assert first.transport.ended == "aborted"
-    first.protocol.depart()
-    second.protocol.depart()
-    lines[1].protocol.connection_made(lines[1].transport)
-    lines[2].protocol.depart()
-
-    assert (list(first.waiting), first.greeting) == ([lines[1].protocol], {})
-    assert first.state.connections == {lines[1].protocol}
-    lines += [arrived(first, few)[0] for _ in range(2)]
-    assert [line.cuts for line in lines[1:]] == [[]] * 4
 
 
 def test_no_place() -> None:

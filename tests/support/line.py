@@ -128,7 +128,6 @@ class Line:
         self.loop, self.transport, self.cuts = Loop(), Transport(eof=eof), list[str]()
         self.state: ServerState = other.state if other else ServerState()
         self.waiting: dict[BoundedProtocol, float] = other.waiting if other else {}
-        self.greeting: dict[BoundedProtocol, None] = other.greeting if other else {}
         self.protocol = BoundedProtocol(
             uvicorn.Config(no_app, log_config=None, lifespan="off"),
             self.state,
@@ -138,7 +137,6 @@ class Line:
             fresh_id=lambda: "fresh",
             bounds=bounds,
             waiting=self.waiting,
-            greeting=self.greeting,
         )
         if made:
             self.protocol.connection_made(self.transport)

@@ -33,6 +33,7 @@ class Server:
     def start(self) -> None:
         """Start it, and return when it takes connections."""
         options = {"port": self.port, "bind": "127.0.0.1", "save": "", "loglevel": "notice"}
+        options["repl-diskless-load"] = "swapdb"  # a replica writes what it is sent, otherwise
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
         self._process = subprocess.Popen(  # noqa: S603  # a program of the lock
             [_PROGRAM, *words], stdout=subprocess.PIPE, text=True
@@ -60,6 +61,11 @@ class Server:
         """Return a client of the test's own."""
         with Valkey(port=self.port, decode_responses=True) as client:
             yield client
+
+    def tell(self, command: str) -> None:
+        """Have it carry out a command, in words between blanks."""
+        with self.asked() as client:
+            client.execute_command(*command.split())  # type: ignore[no-untyped-call]
 
     def level(self, name: str) -> float | None:
         """Return what is left to a consumer as it was last written; None: all of it."""

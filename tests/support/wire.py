@@ -110,6 +110,11 @@ class Server:
         """Return the protocol of a new connection."""
         return self._kind(config=self._config, server_state=self.state, app_state={})
 
+    @property
+    def heads(self) -> dict[bytes, Any]:
+        """The request heads that the door remembers."""
+        return cast("Any", self.protocol()).heads  # type: ignore[no-any-return]
+
     def connect(self, peer: str = "127.0.0.1") -> Wire:
         """Return a new connection from `peer`."""
         return Wire(self, peer)
