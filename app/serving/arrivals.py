@@ -29,7 +29,7 @@ class Arrival:
         return False
 
 
-class Guest(Protocol):
+class Arriving(Protocol):
     """A protocol that counts from its arrival on."""
 
     def arrive(self, arrival: Arrival) -> bool:
@@ -54,7 +54,7 @@ class TlsServer:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        make: Callable[[], Guest],
+        make: Callable[[], Arriving],
         listener: socket.socket,
         context: ssl.SSLContext,
         *,
@@ -70,7 +70,7 @@ class TlsServer:
         self._handshakes = handshakes
         self._patience_s = patience_s
         self._tasks = set[asyncio.Task[None]]()
-        self._greeted: dict[asyncio.Task[None], tuple[Guest, float]] = {}  # since when
+        self._greeted: dict[asyncio.Task[None], tuple[Arriving, float]] = {}  # since when
         self._pause: asyncio.TimerHandle | None = None
         listener.setblocking(False)
         self._listen()
@@ -132,7 +132,7 @@ class TlsServer:
             self._pause.cancel()
             self._listen()
 
-    async def _greet(self, guest: Guest, line: socket.socket) -> None:
+    async def _greet(self, guest: Arriving, line: socket.socket) -> None:
         line.setblocking(False)
         try:
             await self._loop.connect_accepted_socket(

@@ -12,6 +12,7 @@ from app.errors import InvalidParameterError, ServiceError
 from app.serving.ahead import AnswersAhead
 from app.serving.arrivals import Arrival
 from app.serving.bounds import Bounds
+from app.serving.host import names_one_host
 from app.serving.refusal import full_house, refusal, too_much_ahead, too_much_head
 from app.serving.room import make_room
 
@@ -97,14 +98,15 @@ class BoundedProtocol(AnswersAhead):
     def data_received(self, data: bytes) -> None:
         if self._ended:
             return
-        self._whole = self._began = False
+        self._began = False
         self._came, self._came_bytes = 0, len(data)
         if self._ahead:
             self._ahead = self.answering
         super().data_received(data)
         if self._ended:
             return
-        if self._in_head and not self._began:
+        stray = self._whole and not (self._began or self._came)
+        if stray or (self._in_head and not self._began):
             self._head_bytes += len(data)
             if self._head_bytes > self._bounds.head_bytes:
                 self._refuse(too_much_head(), "head")
@@ -115,6 +117,8 @@ class BoundedProtocol(AnswersAhead):
             self._timer.cancel()
             self._timer = None
             self._waiting.pop(self, None)
+        if stray:
+            self._keep_alive()
 
     @override
     def on_message_begin(self) -> None:
@@ -130,8 +134,11 @@ class BoundedProtocol(AnswersAhead):
         little = self._head_bytes + self._came_bytes + fields <= bytes_max
         if fields > self._bounds.head_fields or not (little or self._size_bytes() <= bytes_max):
             self._stop(too_much_head(), "head")
-        if not self._names_one_host():
-            self._stop(InvalidParameterError("The request names no Host, or several."), "parse")
+        if not names_one_host(self.headers, self.parser.get_http_version()):
+            self._stop(
+                InvalidParameterError("The request names no valid Host, or several."),
+                "parse",
+            )
         if self.pipeline and self.is_too_much_ahead(self._kept_bytes()):
             self._stop(too_much_ahead(), "pipelined")
         self._in_head = False
@@ -147,6 +154,7 @@ class BoundedProtocol(AnswersAhead):
     def on_message_complete(self) -> None:
         # Both: a head that the door has seen before is told to be complete, and never to begin.
         self._whole, self._in_head = True, False
+        self._head_bytes = 0
         self._came += 1
         if self._came > 1 or self.pipeline:
             self._ahead = True
@@ -167,17 +175,20 @@ class BoundedProtocol(AnswersAhead):
         self._refusal = error, bound
         raise _StopError
 
-    def _names_one_host(self) -> bool:
-        # RFC 9112 3.2: those who share a line must agree on whom a request is for.
-        named = [name for name, _ in self.headers].count(b"host")
-        return named == 1 or (not named and self.parser.get_http_version() == "1.0")
-
     def _size_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _kept_bytes(self) -> int:
         # Its scope, cycle and event; and each field's pair of bytes, and their place in the list.
         return self._size_bytes() + _REQUEST_BYTES + _FIELD_BYTES * len(self.headers)
+
+    def _keep_alive(self) -> None:
+        # Empty lines between two requests are no request (RFC 9112 2.2), but uvicorn's timer, which
+        # ends with each read, is still to come for who is idle; and there may not be many of them.
+        if not self.answering and self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def _await_request(self) -> None:
         """Bound the time for the rest of a request."""
@@ -190,9 +201,11 @@ class BoundedProtocol(AnswersAhead):
         return make_room(self._waiting, others, self.loop.time() - self._bounds.patience_s)
 
     def idles(self) -> bool:
-        """Say whether its last request is answered, to the last byte, and no other has begun."""
+        """Say whether its last request is answered, to the last byte, and no other has begun.
+
+        Over TLS also who was told the end and has not agreed to it yet, but for who makes way.
+        """
         if self.transport.is_closing():
-            # Over TLS callers have to agree to the end, and may take their time.
             at_rest = self.scheme == "https" and not self._made_way
         else:
             at_rest = self._whole and not self._ended and not self.answering

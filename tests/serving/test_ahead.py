@@ -47,6 +47,14 @@ def test_leaves(heard: bytes, secure: bool) -> None:  # noqa: FBT001
     assert not line.protocol.eof_received()
 
 
+def test_empty_line() -> None:
+    """An empty line behind what was sent ahead is no part of a request."""
+    line = Line()
+    line.hear(GET, GET, b"\r\n")
+
+    assert line.protocol.eof_received()
+
+
 def test_done() -> None:
     """Where all is answered the end closes the line, whatever was sent ahead before."""
     line = Line()

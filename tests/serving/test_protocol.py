@@ -43,6 +43,43 @@ def test_slow(parts: list[bytes]) -> None:
     assert line.transport.sent == b""
 
 
+def test_empty_lines() -> None:
+    """Empty lines after a request are no part of one (RFC 9112 2.2): nothing more is awaited."""
+    line = Line()
+    line.hear(GET, b"\r\n")
+    assert line.loop.waiting() == []
+    line.answer()
+    line.hear(b"\r\n", b"\r", b"\n")
+    assert (line.loop.waiting(), line.waiting) == ([line.protocol.timeout_keep_alive], {})
+    assert line.protocol.idles()
+    line.hear(b"G")
+    assert line.loop.waiting() == [10]
+    line.hear(GET[1:])
+
+    assert (line.loop.waiting(), line.cuts, line.transport.sent) == ([], [], b"")
+
+
+def test_end_of_body() -> None:
+    """What ends a body is no empty line, however long it is."""
+    line = Line()
+    line.hear(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300\r\n\r\n", b"a" * 300)
+
+    assert line.cuts == []
+
+
+@pytest.mark.parametrize("before", [[], [GET]], ids=["first", "behind a request"])
+def test_endless_lines(before: list[bytes]) -> None:
+    """Without an end they are refused as a head is; those before another request don't count."""
+    line = Line()
+    line.hear(
+        *before, *[b"\r\n" * 40] * 2, b"GET", b" /" + b"a" * 150, GET[4:], *[b"\r\n" * 40] * 2
+    )
+    assert line.cuts == []
+    line.hear(b"\r\n" * 40)
+
+    assert line.cuts == ["head"]
+
+
 @pytest.mark.parametrize(
     ("head", "served"),
     [
@@ -51,6 +88,8 @@ def test_slow(parts: list[bytes]) -> None:
         pytest.param(b"GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n", False, id="two"),
         pytest.param(b"GET / HTTP/1.0\r\n\r\n", True, id="older, none"),
         pytest.param(b"GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", False, id="older, two"),
+        pytest.param(b"GET / HTTP/0.9\r\n\r\n", False, id="oldest, none"),
+        pytest.param(b"GET / HTTP/2.0\r\n\r\n", False, id="newer, none"),
     ],
 )
 def test_host(head: bytes, *, served: bool) -> None:
@@ -61,6 +100,24 @@ def test_host(head: bytes, *, served: bool) -> None:
     assert line.transport.sent.startswith(b"" if served else b"HTTP/1.1 400 Bad Request\r\n")
     assert bool(line.transport.sent) is not served
     assert line.cuts == ([] if served else ["parse"])
+
+
+@pytest.mark.parametrize(
+    ("host", "served"),
+    [
+        *[(host, True) for host in ("", ":80", "a-b_c.example", "a.", "127.0.0.1:8080", "a \t")],
+        *[(host, True) for host in ("[::1]", "[fe80::1%25eth0]:443", "%41", "a,b")],
+        *[(host, False) for host in ("a, b", "a b", "u@a", "a/b", "a:b", "a:1:2", "::1", "[]")],
+        *[(host, False) for host in ("[::1", "a?b", "http://a", "\xe9", "a\tb", '"a"')],
+    ],
+)
+def test_host_value(host: str, *, served: bool) -> None:
+    """A Host is a name, which may be empty, or an address, and a port; else it is 400."""
+    line = Line()
+    line.hear(b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % host.encode("latin-1"))
+
+    assert line.cuts == ([] if served else ["parse"])
+    assert line.transport.sent.startswith(b"" if served else b"HTTP/1.1 400 Bad Request\r\n")
 
 
 @pytest.mark.parametrize(
