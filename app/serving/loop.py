@@ -16,8 +16,8 @@ class ServerLoop(uvloop.Loop):
 
     handshake_s = 5.0  # uvloop's own is a minute
     # Until TLS is agreed on each may take 400 KiB, which is OpenSSL's and not ours to bound.
-    handshakes = 512
-    patience_s = 1.0  # with a handshake, where as many are under way
+    handshakes = 256
+    patience_s = 0.75  # with a handshake, where as many are under way
 
     @override
     async def create_server(self, *args: Any, **kwargs: Any) -> Any:
