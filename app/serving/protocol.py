@@ -235,12 +235,14 @@ class BoundedProtocol(AnswersAhead):
         if self._timer is not None:
             self._timer.cancel()
         self._cut(bound)
+        if bound != "pipelined" and self.ends_behind_running():
+            # What was asked before is answered: no word may come between, and none behind.
+            return
         self.forsake()
         if len(self.connections) > self._bounds.connections + self._bounds.refusals:
             self.transport.abort()
             return
         if self.answering:
-            # An earlier request of this connection is being answered: no word may come between.
             self.transport.close()
             return
         secure = self.scheme == "https"

@@ -31,6 +31,15 @@ class TellsRunning(HttpToolsProtocol):
             running.disconnected = True
             running.message_event.set()
 
+    def ends_behind_running(self) -> bool:
+        """Let the request that runs be answered, and end then; False when none runs."""
+        running = self._running
+        if running is None or running.response_complete:
+            return False
+        self.pipeline.clear()
+        running.keep_alive = False
+        return True
+
     @override
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle

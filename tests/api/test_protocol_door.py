@@ -239,3 +239,14 @@ async def test_heads_are_bounded() -> None:
             wire.protocol.data_received(request(x_request_id=None, tracestate=number))
 
     assert len(wire.protocol.heads) == 1024  # type: ignore[attr-defined]  # the door's own
+
+
+async def test_no_http_behind() -> None:
+    """A good request is answered although what follows it is no HTTP; that answer is the last."""
+    async with served(app_in("off", FakeTime()), door=False) as server:
+        wire = server.connect()
+        answer = await wire.ask(request() + b"\x16\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.count(b"HTTP/1.1") == 1
+    assert wire.pipe.closing

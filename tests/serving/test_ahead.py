@@ -70,7 +70,7 @@ def test_done() -> None:
     ("end", "cuts"),
     [
         pytest.param(lambda line: line.protocol.connection_lost(None), [], id="lost"),
-        pytest.param(lambda line: line.hear(b"\x16\r\n\r\n"), ["parse"], id="no HTTP"),
+        pytest.param(lambda line: line.hear(GET * 17), ["pipelined"], id="too many"),
         pytest.param(lambda line: line.protocol.make_way(), ["crowded"], id="crowded"),
         pytest.param(lambda line: (line.hear(GET[:9]), line.loop.fire()), ["slow"], id="slow"),
         pytest.param(

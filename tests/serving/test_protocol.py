@@ -200,11 +200,15 @@ def test_no_http() -> None:
 
 
 def test_no_http_behind_a_request() -> None:
-    """While an answer is on its way no word of ours comes between."""
+    """While an answer is on its way no word of ours comes between, and it is the last."""
     line = Line()
-    line.hear(GET, b"\x16\x03\x01\r\n\r\n")
+    line.hear(GET)
+    running = line.protocol.cycle
+    line.hear(GET, b"\x16\x03\x01\r\n\r\n", GET)
 
-    assert (line.transport.sent, line.transport.ended) == (b"", "closed")
+    assert (line.transport.sent, line.transport.ended) == (b"", "")
+    assert (running.disconnected, running.keep_alive) == (False, False)
+    assert not line.protocol.pipeline
 
 
 def test_full_house() -> None:
