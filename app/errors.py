@@ -232,7 +232,7 @@ class RateLimitedError(RequestError):
 
 
 class HeadersTooLargeError(RequestError):
-    """The request has more than 100 header fields, or they are over 32 KiB together."""
+    """The request has more than 100 header fields, or its head is over 32 KiB."""
 
     slug, status, title = "headers-too-large", 431, "Headers too large"
 

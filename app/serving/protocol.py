@@ -16,6 +16,7 @@ from app.serving.host import names_one_host
 from app.serving.refusal import full_house, refusal, too_much_ahead, too_much_head
 from app.serving.room import make_room
 
+_LINES_BYTES: Final = len("  HTTP/1.1\r\n\r\n")  # of a head, beside its method and target
 _REQUEST_BYTES: Final = 1_792  # that one which waits takes, beside its fields, and
 _FIELD_BYTES: Final = 200  # each of them, beside what came; both are about so
 
@@ -52,7 +53,8 @@ class BoundedProtocol(AnswersAhead):
         self._whole = False  # nothing of a request is awaited; at first, all of one is
         self._in_head = True
         self._began = False  # a request began in the bytes that are being read
-        self._head_bytes = 0
+        self._head_bytes = 0  # of a head that is not yet whole: what is surely of it, and
+        self._shared_bytes = 0  # the read in which it began, where that ended a request before it
         self._came_bytes = 0  # in the bytes that are being read
         self._refusal: tuple[ServiceError, str] | None = None  # and the bound, of a request
         self._ended = self._made_way = False
@@ -106,7 +108,9 @@ class BoundedProtocol(AnswersAhead):
         if self._ended:
             return
         stray = self._whole and not (self._began or self._came)
-        if stray or (self._in_head and not self._began):
+        if self._in_head and self._began and self._came:
+            self._shared_bytes = len(data)
+        elif stray or self._in_head:
             self._head_bytes += len(data)
             if self._head_bytes > self._bounds.head_bytes:
                 self._refuse(too_much_head(), "head")
@@ -123,7 +127,8 @@ class BoundedProtocol(AnswersAhead):
     @override
     def on_message_begin(self) -> None:
         self._in_head, self._began = True, True
-        self._whole, self._head_bytes = False, 0
+        self._whole = False
+        self._head_bytes = self._shared_bytes = 0
         super().on_message_begin()
 
     @override
@@ -131,7 +136,8 @@ class BoundedProtocol(AnswersAhead):
         fields, bytes_max = len(self.headers), self._bounds.head_bytes
         # Counting takes longer than all else here: mostly what came, head or not, is little enough.
         # A field may be a byte shorter there, without the blank after its colon.
-        little = self._head_bytes + self._came_bytes + fields <= bytes_max
+        came_bytes = self._head_bytes + self._shared_bytes + self._came_bytes
+        little = came_bytes + fields <= bytes_max
         if fields > self._bounds.head_fields or not (little or self._size_bytes() <= bytes_max):
             self._stop(too_much_head(), "head")
         if not names_one_host(self.headers, self.parser.get_http_version()):
@@ -176,7 +182,8 @@ class BoundedProtocol(AnswersAhead):
         raise _StopError
 
     def _size_bytes(self) -> int:
-        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        fields_bytes = sum(len(name) + len(value) + 4 for name, value in self.headers)
+        return len(self.parser.get_method()) + len(self.url) + _LINES_BYTES + fields_bytes
 
     def _kept_bytes(self) -> int:
         # Its scope, cycle and event; and each field's pair of bytes, and their place in the list.

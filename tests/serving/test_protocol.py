@@ -148,6 +148,19 @@ def test_head(parts: list[bytes]) -> None:
     assert line.transport.ended == "aborted"
 
 
+@pytest.mark.parametrize("before", [b"", GET], ids=["first", "behind a request"])
+@pytest.mark.parametrize(("size", "cuts"), [(200, []), (201, ["head"])], ids=["fits", "too much"])
+def test_head_in_pieces(before: bytes, size: int, cuts: list[str]) -> None:
+    """However a head comes in pieces, its bound is the same to the byte."""
+    start, end = b"GET / HTTP/1.1\r\nHost: a\r\nA: ", b"\r\n\r\n"
+    head = start + b"a" * (size - len(start + end)) + end
+    for first in range(1, len(head)):
+        for second in range(first, len(head), 19):
+            line = Line()
+            line.hear(before + head[:first], head[first:second], head[second:])
+            assert line.cuts == cuts, (first, second)
+
+
 def test_many_small_requests() -> None:
     """Requests that are sent one after another are measured one by one."""
     line = Line()
