@@ -11,7 +11,7 @@ from typing_extensions import override
 from app.errors import UpstreamInvalidResponseError, UpstreamUnavailableError
 from app.platform.attempt import DEADLINE_SLACK_S, outcome_of
 from app.platform.events import BreakerMoved, BreakerState, Endpoint, Listen, Outcome, Part, part_of
-from app.platform.failures import is_of_a_front
+from app.platform.refusals import is_of_a_front
 
 # Contract section 7.
 FAILURES_IN_A_ROW: Final = 5

@@ -14,9 +14,9 @@ from app.domain.reading import Item, Page, Reading
 from app.errors import UpstreamInvalidResponseError
 from app.platform.decoding import read_items
 from app.platform.events import Endpoint, ItemsRead, Listen
-from app.platform.failures import facts_of, is_of_a_front, refusal
 from app.platform.fair import Share
 from app.platform.kinds import ACTIVITIES, TASKS, Kind
+from app.platform.refusals import facts_of, is_of_a_front, refusal
 from app.platform.stack import Bounds, Stack
 
 _ItemT = TypeVar("_ItemT", bound=Item)

@@ -11,8 +11,9 @@ from app.errors import (
     UpstreamUnavailableError,
 )
 from app.platform.attempt import extensions
-from app.platform.failures import RETRY_AFTER_S, answering, token_refusal
+from app.platform.failures import RETRY_AFTER_S, answering
 from app.platform.grant import Grant, read_grant
+from app.platform.refusals import token_refusal
 
 TOKEN_PATH: Final = "/api/2/idp/token"  # noqa: S105 - a path
 

@@ -7,8 +7,9 @@ from typing_extensions import override
 
 from app.errors import UpstreamThrottledError, UpstreamUnavailableError
 from app.platform.events import part_of
-from app.platform.failures import RETRY_AFTER_S, retry_after_s
+from app.platform.failures import RETRY_AFTER_S
 from app.platform.gate import Gate
+from app.platform.refusals import retry_after_s
 
 
 class Obedience(httpx.AsyncBaseTransport):
