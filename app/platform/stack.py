@@ -23,6 +23,7 @@ import httpx
 
 from app.errors import UpstreamError
 from app.platform.attempt import Attempts, extensions
+from app.platform.bearer import TokenAuth
 from app.platform.breaker import Breaker
 from app.platform.budget import RetryBudget
 from app.platform.events import Endpoint, Listen
@@ -34,7 +35,7 @@ from app.platform.obedience import Obedience
 from app.platform.pace import Pace
 from app.platform.pool import no_cookies, open_pool
 from app.platform.retry import Retrying
-from app.platform.token import TokenAuth, Tokens
+from app.platform.token import Tokens
 
 CONNECT_S: Final = 5.0
 # Requests are a few hundred bytes.

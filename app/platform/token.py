@@ -1,13 +1,10 @@
-"""One token per account: ahead of its expiry, one request at a time, once anew on a 401."""
+"""One token per account: ahead of its expiry, and one request at a time."""
 
 import asyncio
 from collections.abc import Callable
 from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Protocol
-
-import httpx
-from typing_extensions import override
 
 from app.errors import UpstreamAuthFailedError, UpstreamError
 from app.platform.events import Listen, TokenRefreshed, TokenRefreshFailed
@@ -174,15 +171,21 @@ class Tokens:
         try:
             grant = await self._endpoint.ask()
         except UpstreamError as error:
-            wait_s = max(self._backoff_s, error.retry_after_s or 0.0)
-            self._ask_not_before = self._monotonic() + wait_s
-            self._backoff_s = min(2 * self._backoff_s, BACKOFF_MAX_S)
-            self._failure = self._told(error)
-            self._renew_after(wait_s)
-            self._listen(TokenRefreshFailed(self._account, error.slug))
+            self._back_off(error)
             raise self._told(error) from error
         finally:
             self._renewal = None
+        return self._hold(grant, begun)
+
+    def _back_off(self, error: UpstreamError) -> None:
+        wait_s = max(self._backoff_s, error.retry_after_s or 0.0)
+        self._ask_not_before = self._monotonic() + wait_s
+        self._backoff_s = min(2 * self._backoff_s, BACKOFF_MAX_S)
+        self._failure = self._told(error)
+        self._renew_after(wait_s)
+        self._listen(TokenRefreshFailed(self._account, error.slug))
+
+    def _hold(self, grant: Grant, begun: float) -> Token:
         self._generation += 1
         self._backoff_s, self._ask_not_before, self._failure = BACKOFF_S, 0.0, None
         life_s = grant.lifetime_s
@@ -224,35 +227,3 @@ def _retrieve(renewal: "asyncio.Task[Token]") -> None:
     # A failure behind was told to the listener; asyncio need not say that nobody fetched it.
     if not renewal.cancelled():
         renewal.exception()
-
-
-class TokenAuth(httpx.AsyncBaseTransport):
-    """Puts the token on a request; on a 401 takes a new one and asks once more, then gives up.
-
-    The request's extensions tell the transports below: `just_replaced` whether a 401 is a mere
-    matter of the token's age, `usable_until` how long the token may be sent, `again` that the call
-    was made before.
-    """
-
-    def __init__(self, inner: httpx.AsyncBaseTransport, tokens: Tokens) -> None:
-        self._inner = inner
-        self._tokens = tokens
-
-    @override
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        token = await self._tokens.current()
-        _put(token, request)
-        request.extensions["just_replaced"] = self._tokens.just_replaced
-        response = await self._inner.handle_async_request(request)
-        if response.status_code == httpx.codes.UNAUTHORIZED:
-            younger = await self._tokens.instead_of(token)
-            if younger is not token:
-                _put(younger, request)
-                request.extensions["just_replaced"] = request.extensions["again"] = True
-                response = await self._inner.handle_async_request(request)
-        return response
-
-
-def _put(token: Token, request: httpx.Request) -> None:
-    request.headers["Authorization"] = f"Bearer {token.bearer}"
-    request.extensions["usable_until"] = token.unusable_at
