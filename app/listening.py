@@ -18,12 +18,12 @@ from app.platform.events import (
     UpstreamCalled,
 )
 from app.telemetry import calls
-from app.telemetry.metrics import Metrics
+from app.telemetry.upstream import UpstreamMetrics
 
 _log = structlog.get_logger()
 
 
-def listener(metrics: Metrics) -> Callable[[Event], None]:
+def listener(metrics: UpstreamMetrics) -> Callable[[Event], None]:
     """Return what turns the platform side's facts into figures and log lines."""
 
     def listen(event: Event) -> None:
@@ -35,12 +35,12 @@ def listener(metrics: Metrics) -> Callable[[Event], None]:
     return listen
 
 
-def _hear_call(event: CallEvent, metrics: Metrics) -> None:
+def _hear_call(event: CallEvent, metrics: UpstreamMetrics) -> None:
     """Count what happens with every call; only what stands out has a line."""
     match event:
         case UpstreamCalled():
             calls.note()
-            metrics.upstream_called(
+            metrics.called(
                 account=event.account,
                 endpoint=event.endpoint,
                 outcome=event.outcome,
@@ -71,7 +71,7 @@ def _hear_call(event: CallEvent, metrics: Metrics) -> None:
             )
 
 
-def _hear_change(event: ChangeEvent, metrics: Metrics) -> None:
+def _hear_change(event: ChangeEvent, metrics: UpstreamMetrics) -> None:
     """Count and log changes of state."""
     match event:
         case GateClosed():

@@ -185,7 +185,7 @@ def _later(seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
 
 def _listening(metrics: Metrics) -> Callable[[Event], None]:
     """Return what hears the platform side: a flight whose turn has come goes on to its end."""
-    tell = listener(metrics)
+    tell = listener(metrics.upstream)
 
     def listen(event: Event) -> None:
         if isinstance(event, TurnTaken):
