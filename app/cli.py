@@ -12,9 +12,11 @@ import structlog
 
 from app import __version__, settings
 from app.api import keys
+from app.calling import create_platforms
 from app.certificates import Certificates
 from app.checking import check
-from app.main import SYSTEM_CLOCK, SYSTEM_MONOTONIC, create_app, create_platforms
+from app.clockwork import SYSTEM_CLOCK, SYSTEM_MONOTONIC
+from app.main import create_app
 from app.serving.bounds import of_this_process
 from app.serving.connections import bounded
 from app.serving.server import Run, Server, TlsFactory, configure, listen, until_told

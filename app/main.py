@@ -20,16 +20,14 @@
 import asyncio
 import random
 import secrets
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from functools import partial
 from urllib.parse import urlsplit
 
 import httpx
 from fastapi import FastAPI
 
-from app import __version__, wrapping
+from app import __version__
 from app.api import (
     accounts,
     activities,
@@ -48,6 +46,8 @@ from app.api.journal import Journal
 from app.cache.answers import Clocks
 from app.cache.cache import Cache
 from app.cache.flight import commit
+from app.calling import create_platforms
+from app.clockwork import SYSTEM_CLOCK, SYSTEM_MONOTONIC, Clockwork
 from app.domain.cursor import CursorCodec
 from app.domain.filters import KnownTenants
 from app.listening import listener
@@ -55,7 +55,6 @@ from app.platform.client import PlatformClient
 from app.platform.events import Event, TurnTaken
 from app.platform.fair import Share
 from app.platform.issuer import IssuerDocuments
-from app.platform.stack import Bounds
 from app.service.accounts import AccountBook
 from app.service.admin import Admin
 from app.service.asking import ASKING
@@ -66,17 +65,10 @@ from app.service.house import House, Lifetimes
 from app.service.items import ItemService
 from app.service.nouns import ACTIVITIES
 from app.service.tasks import TaskService
-from app.settings import CacheSettings, Settings, UpstreamSettings
+from app.settings import CacheSettings, Settings
 from app.telemetry.lines import RequestLines
 from app.telemetry.metrics import Metrics
 from app.wrapping import wrap
-
-Clock = Callable[[], float]
-SYSTEM_CLOCK: Clock = time.time  # noqa: TID251  # here it is handed down from
-# Where the system has it, a clock that a suspended machine does not stop: what is kept ages on.
-SYSTEM_MONOTONIC: Clock = partial(
-    time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-)
 
 
 def create_app(
@@ -84,8 +76,8 @@ def create_app(
     *,
     sandbox: bool = False,
     transport: httpx.AsyncBaseTransport | None = None,
-    clock: Clock = SYSTEM_CLOCK,
-    monotonic: Clock = SYSTEM_MONOTONIC,
+    clock: Callable[[], float] = SYSTEM_CLOCK,
+    monotonic: Callable[[], float] = SYSTEM_MONOTONIC,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     rand: Callable[[], float] = random.random,
     write_lines: Callable[[bytes], object] | None = None,
@@ -98,22 +90,20 @@ def create_app(
     Raises:
         SettingsError: the consumers' file is wrong.
     """
-    cache = _cache(settings.cache, monotonic=monotonic, rand=rand)
+    clockwork = Clockwork(clock=clock, monotonic=monotonic, sleep=sleep, rand=rand)
+    cache = _cache(settings.cache, clockwork)
     codings = Codings(cache)
     metrics = Metrics(version=__version__, monotonic=monotonic, cache_figures=cache.figures)
     platforms = create_platforms(
         settings,
         transport=transport,
-        clock=clock,
-        monotonic=monotonic,
-        sleep=sleep,
-        rand=rand,
+        clockwork=clockwork,
         listen=_listening(metrics),
         whose=_whose,
     )
     hosts = {alias: urlsplit(account.url).netloc for alias, account in settings.accounts.items()}
     book = AccountBook(hosts, sandbox=sandbox)
-    house = _house(settings, platforms, book, cache, clock=clock, monotonic=monotonic)
+    house = _house(settings, platforms, book, cache, clockwork)
     readiness = Readiness(
         degraded=lambda: book.degraded,
         overloaded=lambda: all(each.overloaded for each in platforms.values()) and bool(platforms),
@@ -174,7 +164,7 @@ def create_app(
         metrics=metrics,
         fetch=issuer.fetch,
         sent=journal.note,
-        clocks=wrapping.Clocks(clock, monotonic, sleep),
+        clockwork=clockwork,
     )
     return app
 
@@ -201,9 +191,7 @@ def _whose() -> Share:
     return Share() if party is None else Share(party.first, party.weight, party)
 
 
-def _cache(
-    settings: CacheSettings, *, monotonic: Clock, rand: Callable[[], float]
-) -> Cache[Answer]:
+def _cache(settings: CacheSettings, clockwork: Clockwork) -> Cache[Answer]:
     return Cache(
         max_bytes=settings.max_bytes,
         clocks=Clocks(
@@ -212,8 +200,8 @@ def _cache(
             stale_while_revalidate_s=settings.stale_while_revalidate_s,
             stale_if_error_s=settings.stale_if_error_s,
         ),
-        monotonic=monotonic,
-        rand=rand,
+        monotonic=clockwork.monotonic,
+        rand=clockwork.rand,
     )
 
 
@@ -222,9 +210,7 @@ def _house(
     platforms: Mapping[str, PlatformClient],
     book: AccountBook,
     cache: Cache[Answer],
-    *,
-    clock: Clock,
-    monotonic: Clock,
+    clockwork: Clockwork,
 ) -> House:
     return House(
         accounts=tuple(sorted(settings.accounts)),
@@ -232,8 +218,8 @@ def _house(
             platforms,
             book,
             deadline_s=settings.upstream.answer_deadline_s,
-            clock=clock,
-            monotonic=monotonic,
+            clock=clockwork.clock,
+            monotonic=clockwork.monotonic,
         ),
         cache=cache,
         cursors=CursorCodec(_cursor_key(settings)),
@@ -243,58 +229,9 @@ def _house(
             item_finished_s=settings.cache.ttl_item_finished_s,
         ),
         scan_pages_max=settings.upstream.scan_pages_max,
-        clock=clock,
-        monotonic=monotonic,
+        clock=clockwork.clock,
+        monotonic=clockwork.monotonic,
         tenants=KnownTenants(),
-    )
-
-
-def create_platforms(
-    settings: Settings,
-    *,
-    transport: httpx.AsyncBaseTransport | None = None,
-    clock: Clock = SYSTEM_CLOCK,
-    monotonic: Clock = time.monotonic,
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    rand: Callable[[], float] = random.random,
-    listen: Callable[[Event], None] = lambda _: None,
-    whose: Callable[[], Share] = Share,
-) -> dict[str, PlatformClient]:
-    """Return a client for each account, by alias.
-
-    `whose` says for which consumer a call is made, at the time it is made.
-    """
-    return {
-        alias: PlatformClient(
-            account=alias,
-            url=account.url,
-            client_id=account.client_id,
-            secret=account.secret,
-            tenant=str(account.tenant) if account.tenant else None,
-            transport=transport,
-            bounds=_bounds(settings.upstream),
-            page_size_max=settings.upstream.page_size_max,
-            clock=clock,
-            monotonic=monotonic,
-            sleep=sleep,
-            rand=rand,
-            listen=listen,
-            version=__version__,
-            whose=whose,
-        )
-        for alias, account in settings.accounts.items()
-    }
-
-
-def _bounds(upstream: UpstreamSettings) -> Bounds:
-    return Bounds(
-        timeout_s=upstream.timeout_s,
-        deadline_s=upstream.answer_deadline_s,
-        concurrency=upstream.concurrency,
-        rate=upstream.rate,
-        body_max_bytes=upstream.body_max_bytes,
-        ca_file=upstream.ca_file,
-        proxy=upstream.proxy.get_secret_value() if upstream.proxy else None,
     )
 
 

@@ -1,7 +1,6 @@
 """What wraps every request: who may ask, the bounds at the edge, and the lane around all of it."""
 
 import secrets
-from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import NamedTuple
 
@@ -18,17 +17,10 @@ from app.api.jwt import TokenVerifier
 from app.api.leaving import LeaveWithCaller
 from app.api.limits import FailureLimiter, Limiter
 from app.api.roster import Roster
+from app.clockwork import Clockwork
 from app.service.scope import ANYBODY
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
-
-
-class Clocks(NamedTuple):
-    """Unix time, one that never goes back, and a pause; all in seconds."""
-
-    clock: Callable[[], float]
-    monotonic: Callable[[], float]
-    sleep: Callable[[float], Awaitable[None]]
 
 
 class _Door(NamedTuple):
@@ -45,7 +37,7 @@ def wrap(
     metrics: Metrics,
     fetch: Fetch,
     sent: Sent,
-    clocks: Clocks,
+    clockwork: Clockwork,
 ) -> AbstractAsyncContextManager[None]:
     """Put what wraps every request around the routes of `app`, the innermost first.
 
@@ -56,13 +48,13 @@ def wrap(
         SettingsError: the consumers' file is wrong.
     """
     app.add_middleware(LeaveWithCaller)
-    door = _ask_who(app, settings, metrics, fetch, clocks)
+    door = _ask_who(app, settings, metrics, fetch, clockwork)
     app.add_middleware(BodyLimit)
     app.add_middleware(FullHouse)
     if settings.allowed_hosts:
         app.add_middleware(Hosts, hosts=settings.allowed_hosts)
     middleware.install(
-        app, metrics=metrics, monotonic=clocks.monotonic, fresh_id=lambda: secrets.token_hex(8)
+        app, metrics=metrics, monotonic=clockwork.monotonic, fresh_id=lambda: secrets.token_hex(8)
     )
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins)
@@ -75,14 +67,14 @@ def wrap(
             limits=door.limits,
             cache=cache,
             sent=sent,
-            monotonic=clocks.monotonic,
+            monotonic=clockwork.monotonic,
         )
         app.add_middleware(AsgiDoor, lane=app.state.lane)
     return door.sharing
 
 
 def _ask_who(
-    app: FastAPI, settings: Settings, metrics: Metrics, fetch: Fetch, clocks: Clocks
+    app: FastAPI, settings: Settings, metrics: Metrics, fetch: Fetch, clockwork: Clockwork
 ) -> _Door:
     """Put the door into `app`: everybody is somebody from here on."""
     if settings.auth == "off":
@@ -91,7 +83,7 @@ def _ask_who(
     roster = Roster(
         settings,
         salt=secrets.token_bytes(32),
-        monotonic=clocks.monotonic,
+        monotonic=clockwork.monotonic,
         reloaded=metrics.access.file_read,
     )
     app.state.roster = roster
@@ -100,34 +92,34 @@ def _ask_who(
         tokens = TokenVerifier(
             settings.oidc,
             fetch=fetch,
-            clock=clocks.clock,
-            monotonic=clocks.monotonic,
+            clock=clockwork.clock,
+            monotonic=clockwork.monotonic,
             fetched=metrics.access.keys_fetched,
         )
     guard = Guard(roster, tokens)
-    limiter, sharing = _limiter(settings, metrics, clocks)
+    limiter, sharing = _limiter(settings, metrics, clockwork)
     app.add_middleware(
         Authentication,
         guard=guard,
         limiter=limiter,
-        failures=FailureLimiter(monotonic=clocks.monotonic),
+        failures=FailureLimiter(monotonic=clockwork.monotonic),
         refused=metrics.access.unauthenticated,
     )
     return _Door(who=guard.known, limits=limiter.headers, sharing=sharing)
 
 
 def _limiter(
-    settings: Settings, metrics: Metrics, clocks: Clocks
+    settings: Settings, metrics: Metrics, clockwork: Clockwork
 ) -> tuple[Limiter, AbstractAsyncContextManager[None]]:
     """Return what bounds consumers' rates, and what shares them with other replicas."""
     limited = metrics.access.limited
     if not settings.has_valkey:
-        return Limiter(monotonic=clocks.monotonic, limited=limited), nullcontext()
+        return Limiter(monotonic=clockwork.monotonic, limited=limited), nullcontext()
     # Only here: who has no Valkey does not carry its client.
     from app.api.shared_rates import Buckets, SharedRates  # noqa: PLC0415
 
     shared = SharedRates(
-        Buckets(settings.valkey), answered=metrics.access.rates_answered, sleep=clocks.sleep
+        Buckets(settings.valkey), answered=metrics.access.rates_answered, sleep=clockwork.sleep
     )
-    limiter = Limiter(monotonic=clocks.monotonic, limited=limited, taken=shared.note)
+    limiter = Limiter(monotonic=clockwork.monotonic, limited=limited, taken=shared.note)
     return limiter, shared.running(limiter.learn)

@@ -7,6 +7,7 @@ it, in this process over a platform made here. Prints a figure beside what must 
 import asyncio
 import json
 import logging
+import random
 import selectors
 import statistics
 import sys
@@ -22,8 +23,10 @@ import httpx
 import structlog
 from typing_extensions import override
 
+from app.calling import create_platforms
+from app.clockwork import SYSTEM_CLOCK, Clockwork
 from app.errors import ServiceError
-from app.main import SYSTEM_CLOCK, create_app, create_platforms
+from app.main import create_app
 from app.platform.client import PlatformClient
 from app.platform.fair import Share
 from app.platform.pace import Pace
@@ -397,8 +400,12 @@ async def _throttled_for_long(
     client = create_platforms(
         settings(),
         transport=Platform(answer),
-        clock=lambda: 1.8e9 + loop.time(),
-        monotonic=loop.time,
+        clockwork=Clockwork(
+            clock=lambda: 1.8e9 + loop.time(),
+            monotonic=loop.time,
+            sleep=asyncio.sleep,
+            rand=random.random,
+        ),
     )["bench"]
     calls = []
     for _ in range(int(20 * seconds)):

@@ -13,7 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.main import SYSTEM_CLOCK, create_app
+from app.clockwork import SYSTEM_CLOCK
+from app.main import create_app
 from app.platform.breaker import PROBE_AFTER_S
 from app.sandbox.app import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, create_sandbox
 from app.sandbox.server import SandboxServer

@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 from structlog.testing import capture_logs
 
-from app.main import create_app, create_platforms
+from app.main import create_app
 from app.settings import Settings
 from tests.support.platform import FakeTime
 from tests.support.serving import built, configured, get, idle, network, running
@@ -129,16 +129,6 @@ async def test_cursor_secret_rotates(
 
     assert (kept.status_code, ended.status_code) == (200, 400)
     assert ended.json()["code"] == "cursor-malformed"
-
-
-async def test_platforms(settings: Settings) -> None:
-    """There is one client for each account; it needs neither an app nor a listener."""
-    upstream = FakeUpstream()
-    platforms = create_platforms(settings, transport=network({"eu2": upstream}))
-    await platforms["eu2"].login()
-    await platforms["eu2"].aclose()
-
-    assert upstream.calls("/token") == 1
 
 
 async def test_nothing_at_start(settings: Settings) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from copy import copy
 from typing import Final, Self, TypeVar
 
@@ -14,10 +14,9 @@ from app.domain.reading import Item, Page, Reading
 from app.errors import UpstreamInvalidResponseError
 from app.platform.decoding import read_items
 from app.platform.events import Endpoint, ItemsRead, Listen
-from app.platform.fair import Share
 from app.platform.kinds import ACTIVITIES, TASKS, Kind
 from app.platform.refusals import facts_of, is_of_a_front, refusal
-from app.platform.stack import Bounds, Stack
+from app.platform.stack import Stack
 
 _ItemT = TypeVar("_ItemT", bound=Item)
 _T = TypeVar("_T")
@@ -37,16 +36,11 @@ SLICE: Final = 50
 
 
 class PlatformClient:
-    """One account of the platform.
+    """One account of the platform, asked through its `stack`.
 
-    The deadline of `bounds` covers a walk over pages as a whole, and each single object: queueing,
+    The deadline of the stack covers a walk over pages as a whole, and each single object: queueing,
     waiting for a token, attempts, waits between them, and the bodies. A caller who is cancelled
-    loses no connection, and leaves a token request that others wait for.
-
-    `url` is the data centre's (P§1), `tenant` the UUID to narrow the token to (P§2.4), `secret`
-    is called for each token request, so a rotated one is used without a restart. `clock` is Unix
-    time, `monotonic` never goes back; all times are in seconds. Without a `transport` it has a
-    pool of its own. `whose` says for which consumer a call is made: turns are shared fairly.
+    loses no connection, and leaves a token request that others wait for. `clock` is Unix time.
 
     Every method raises, each with the account:
         OverloadedError: too many calls wait for their turn.
@@ -61,46 +55,21 @@ class PlatformClient:
 
     def __init__(
         self,
+        stack: Stack,
         *,
         account: str,
-        url: str,
-        client_id: str,
-        secret: Callable[[], str],
-        tenant: str | None,
-        transport: httpx.AsyncBaseTransport | None,
-        bounds: Bounds,
         page_size_max: int,
         pages_max: int = PAGES_MAX,
         clock: Callable[[], float],
-        monotonic: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]],
-        rand: Callable[[], float],
         listen: Listen,
-        version: str,
-        whose: Callable[[], Share] = Share,
     ) -> None:
+        self._stack = stack
         self._account = account
         self._page_size_max = page_size_max
         self._pages_max = pages_max
         self._clock = clock
         self._listen = listen
         self._due_by: float | None = None
-        self._stack = Stack(
-            bounds,
-            account=account,
-            url=url,
-            client_id=client_id,
-            secret=secret,
-            tenant=tenant,
-            transport=transport,
-            whose=whose,
-            clock=clock,
-            monotonic=monotonic,
-            sleep=sleep,
-            rand=rand,
-            listen=listen,
-            version=version,
-        )
 
     @property
     def overloaded(self) -> bool:
@@ -111,7 +80,7 @@ class PlatformClient:
         """Return the same client for an answer that must be there by then, in monotonic seconds.
 
         A call that is still under way then is the platform's silence, also when the answer began
-        with others. Without it a walk has the deadline of `bounds` from its beginning on.
+        with others. Without it a walk has the deadline of the stack from its beginning on.
         """
         due = copy(self)
         due._due_by = deadline  # noqa: SLF001  # a copy of itself

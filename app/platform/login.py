@@ -10,6 +10,7 @@ from app.errors import (
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
+from app.platform.account import Account
 from app.platform.attempt import extensions
 from app.platform.failures import RETRY_AFTER_S, answering
 from app.platform.grant import Grant, read_grant
@@ -24,33 +25,30 @@ _EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 class TokenEndpoint:
     """Asks for tokens with the client's id and secret, sent as HTTP Basic (P§2.1).
 
-    `secret` is called for each request, so a rotated one is used without a restart; it raises
-    ValueError when it finds none. `deadline_s` bounds a token with all it takes.
+    `deadline_s` bounds a token with all it takes.
 
-    `tenant` is the UUID to narrow the tokens to (P§2.4). The direct form is tried first: one
-    request, one life. Where the platform refuses its scope, a base token is exchanged instead, and
-    from then on always.
+    Where tokens are narrowed to a tenant (P§2.4), the direct form is tried first: one request, one
+    life. Where the platform refuses its scope, a base token is exchanged instead, and from then on
+    always.
     """
 
     def __init__(
         self,
         http: httpx.AsyncClient,
+        account: Account,
         *,
-        account: str,
-        client_id: str,
-        secret: Callable[[], str],
-        tenant: str | None,
         deadline_s: float,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
         self._http = http
-        self._account = account
-        self._client_id = client_id
-        self._secret = secret
+        self._account = account.alias
+        self._client_id = account.client_id
+        self._secret = account.secret
         self._deadline_s = deadline_s
         self._clock = clock
         self._monotonic = monotonic
+        tenant = account.tenant
         self._scope = None if tenant is None else f"urn:acronis.com:tenant-id:{tenant}"
         self._exchanges = False
         self._tried: str | None = None

@@ -13,15 +13,15 @@
 Requests for a token travel the same line from `Retrying` on.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 from urllib.parse import urlencode
 
 import httpx
 
+from app.clockwork import Clockwork
 from app.errors import UpstreamError
+from app.platform.account import Account, Bounds
 from app.platform.attempt import Attempts, extensions
 from app.platform.bearer import TokenAuth
 from app.platform.breaker import Breaker
@@ -48,116 +48,38 @@ QUEUED_PART: Final = 0.5
 TURN_PART: Final = 0.98
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """How an account is asked; times in seconds.
-
-    `deadline_s` bounds an answer as a whole: queueing, waiting for a token, attempts, the waits
-    between them, and the body; `timeout_s` bounds the platform's silence. `rate` is calls per
-    second, `concurrency` calls at once, `body_max_bytes` the longest body that is read.
-    """
-
-    timeout_s: float = 60.0
-    deadline_s: float = 90.0
-    concurrency: int = 8
-    rate: float = 20.0
-    body_max_bytes: int = 67_108_864
-    ca_file: Path | None = None
-    proxy: str | None = None
-
-
 class Stack:
     """Asks one account, politely; see the module for what a call passes.
 
-    `whose` says, at the time of a call, which consumer it is for.
+    Without a `transport` it has a pool of its own. `whose` says, at the time of a call, which
+    consumer it is for: turns are shared fairly.
     """
 
     def __init__(
         self,
+        account: Account,
         bounds: Bounds,
         *,
-        account: str,
-        url: str,
-        client_id: str,
-        secret: Callable[[], str],
-        tenant: str | None,
         transport: httpx.AsyncBaseTransport | None,
-        whose: Callable[[], Share],
-        clock: Callable[[], float],
-        monotonic: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]],
-        rand: Callable[[], float],
+        clockwork: Clockwork,
         listen: Listen,
         version: str,
+        whose: Callable[[], Share],
     ) -> None:
         self._account = account
-        self._deadline_s = bounds.deadline_s
+        self._bounds = bounds
+        self._clockwork = clockwork
+        self._monotonic = clockwork.monotonic
+        self._listen = listen
         self._whose = whose
-        self._monotonic = monotonic
-        self._gate = Gate(
-            Pace(rate=bounds.rate, concurrency=bounds.concurrency, monotonic=monotonic, rand=rand),
-            account=account,
-            queue_s=bounds.deadline_s * QUEUED_PART,
-            barred=self._barred,
-            monotonic=monotonic,
-            sleep=sleep,
-            listen=listen,
-        )
-        attempts = Attempts(
+        self._gate = self._new_gate()
+        self._breaker = self._new_breaker(
             transport
-            or open_pool(
-                concurrency=bounds.concurrency, ca_file=bounds.ca_file, proxy=bounds.proxy
-            ),
-            account=account,
-            body_max_bytes=bounds.body_max_bytes,
-            monotonic=monotonic,
-            listen=listen,
+            or open_pool(concurrency=bounds.concurrency, ca_file=bounds.ca_file, proxy=bounds.proxy)
         )
-        self._breaker = Breaker(
-            attempts,
-            account=account,
-            monotonic=monotonic,
-            listen=listen,
-            shut=self._gate.clear,
-        )
-        retrying = Retrying(
-            Obedience(self._breaker, gate=self._gate, clock=clock),
-            account=account,
-            budget=RetryBudget(monotonic=monotonic),
-            charge=self._gate.charge,
-            monotonic=monotonic,
-            sleep=sleep,
-            rand=rand,
-            listen=listen,
-        )
-        self._http = httpx.AsyncClient(
-            base_url=url,
-            transport=retrying,
-            timeout=httpx.Timeout(
-                bounds.timeout_s, connect=CONNECT_S, write=WRITE_S, pool=bounds.deadline_s
-            ),
-            trust_env=False,
-            follow_redirects=False,
-            cookies=no_cookies(),
-            headers={
-                "Accept": "application/json",
-                "Accept-Encoding": "gzip",
-                "User-Agent": f"Taskgate/{version}",
-            },
-        )
-        endpoint = TokenEndpoint(
-            self._http,
-            account=account,
-            client_id=client_id,
-            secret=secret,
-            tenant=tenant,
-            deadline_s=bounds.deadline_s,
-            clock=clock,
-            monotonic=monotonic,
-        )
-        self._tokens = Tokens(
-            endpoint, account=account, monotonic=monotonic, rand=rand, listen=listen
-        )
+        retrying = self._new_retrying()
+        self._http = _client(account.url, bounds, retrying, version)
+        self._tokens = self._new_tokens()
         self._line = TokenAuth(retrying, self._tokens)
         self._timeout = self._http.timeout.as_dict()
         self._base_url = str(self._http.base_url).rstrip("/")
@@ -169,7 +91,7 @@ class Stack:
 
     def deadline(self) -> float:
         """Return when an answer begun now must be there, on the monotonic clock."""
-        return self._monotonic() + self._deadline_s
+        return self._monotonic() + self._bounds.deadline_s
 
     async def get(
         self,
@@ -191,7 +113,7 @@ class Stack:
         told = extensions(endpoint, deadline=deadline, read=read)
         async with (
             self._gate.turn(self._whose(), wait_s=TURN_PART * left_s),
-            answering(self._account, deadline_s=deadline - self._monotonic()),
+            answering(self._account.alias, deadline_s=deadline - self._monotonic()),
         ):
             return await self._line.handle_async_request(self._request(path, params, told))
 
@@ -210,13 +132,9 @@ class Stack:
             extensions={**told, "timeout": self._timeout},
         )
 
-    def _barred(self) -> UpstreamError | None:
-        """Say why a call would be refused before it is made, so that none waits for that."""
-        return self._breaker.refusal("api") or self._tokens.refusal()
-
     async def login(self) -> None:
         """Have a usable token, or say why not; asks for one unless there is one."""
-        async with answering(self._account, deadline_s=self._deadline_s):
+        async with answering(self._account.alias, deadline_s=self._bounds.deadline_s):
             await self._tokens.current()
 
     async def aclose(self) -> None:
@@ -224,3 +142,87 @@ class Stack:
         await self._gate.aclose()
         await self._tokens.aclose()
         await self._http.aclose()
+
+    def _new_gate(self) -> Gate:
+        return Gate(
+            Pace(
+                rate=self._bounds.rate,
+                concurrency=self._bounds.concurrency,
+                monotonic=self._monotonic,
+                rand=self._clockwork.rand,
+            ),
+            account=self._account.alias,
+            queue_s=self._bounds.deadline_s * QUEUED_PART,
+            barred=self._barred,
+            monotonic=self._monotonic,
+            sleep=self._clockwork.sleep,
+            listen=self._listen,
+        )
+
+    def _barred(self) -> UpstreamError | None:
+        """Say why a call would be refused before it is made, so that none waits for that."""
+        return self._breaker.refusal("api") or self._tokens.refusal()
+
+    def _new_breaker(self, pool: httpx.AsyncBaseTransport) -> Breaker:
+        attempts = Attempts(
+            pool,
+            account=self._account.alias,
+            body_max_bytes=self._bounds.body_max_bytes,
+            monotonic=self._monotonic,
+            listen=self._listen,
+        )
+        return Breaker(
+            attempts,
+            account=self._account.alias,
+            monotonic=self._monotonic,
+            listen=self._listen,
+            shut=self._gate.clear,
+        )
+
+    def _new_retrying(self) -> Retrying:
+        return Retrying(
+            Obedience(self._breaker, gate=self._gate, clock=self._clockwork.clock),
+            account=self._account.alias,
+            budget=RetryBudget(monotonic=self._monotonic),
+            charge=self._gate.charge,
+            monotonic=self._monotonic,
+            sleep=self._clockwork.sleep,
+            rand=self._clockwork.rand,
+            listen=self._listen,
+        )
+
+    def _new_tokens(self) -> Tokens:
+        endpoint = TokenEndpoint(
+            self._http,
+            self._account,
+            deadline_s=self._bounds.deadline_s,
+            clock=self._clockwork.clock,
+            monotonic=self._monotonic,
+        )
+        return Tokens(
+            endpoint,
+            account=self._account.alias,
+            monotonic=self._monotonic,
+            rand=self._clockwork.rand,
+            listen=self._listen,
+        )
+
+
+def _client(
+    url: str, bounds: Bounds, transport: httpx.AsyncBaseTransport, version: str
+) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        base_url=url,
+        transport=transport,
+        timeout=httpx.Timeout(
+            bounds.timeout_s, connect=CONNECT_S, write=WRITE_S, pool=bounds.deadline_s
+        ),
+        trust_env=False,
+        follow_redirects=False,
+        cookies=no_cookies(),
+        headers={
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+            "User-Agent": f"Taskgate/{version}",
+        },
+    )

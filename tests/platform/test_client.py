@@ -21,6 +21,7 @@ from app.errors import (
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
+from app.platform.account import Bounds
 from app.platform.client import SLICE, PlatformClient
 from app.platform.events import (
     BreakerMoved,
@@ -32,7 +33,6 @@ from app.platform.events import (
     TurnTaken,
     UpstreamCalled,
 )
-from app.platform.stack import Bounds
 from tests.support.platform import world
 from tests.support.upstream import FakeUpstream, a_task, an_activity
 

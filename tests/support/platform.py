@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from app.clockwork import Clockwork
+from app.platform.account import Account, Bounds
 from app.platform.client import PAGES_MAX, PlatformClient
 from app.platform.events import Event
 from app.platform.fair import Share
-from app.platform.stack import Bounds
+from app.platform.stack import Stack
 from tests.support.upstream import FakeUpstream
 
 UNIX = 1_800_000_000.0
@@ -69,22 +71,24 @@ def world(
     upstream = upstream or FakeUpstream()
     upstream.clock = time.clock
     told: list[Event] = []
-    client = PlatformClient(
-        account="eu2",
-        url=url,
-        client_id="client",
-        secret=secret,
-        tenant=tenant,
+    account = Account(alias="eu2", url=url, client_id="client", secret=secret, tenant=tenant)
+    stack = Stack(
+        account,
+        bounds or Bounds(deadline_s=deadline_s),
         transport=transport or upstream.transport(),
-        bounds=bounds or Bounds(deadline_s=deadline_s),
-        page_size_max=page_size_max,
-        pages_max=pages_max,
-        clock=time.clock,
-        monotonic=time.monotonic,
-        sleep=time.sleep,
-        rand=lambda: 0.5,
+        clockwork=Clockwork(
+            clock=time.clock, monotonic=time.monotonic, sleep=time.sleep, rand=lambda: 0.5
+        ),
         listen=told.append,
         version="1.2.3",
         whose=whose,
+    )
+    client = PlatformClient(
+        stack,
+        account="eu2",
+        page_size_max=page_size_max,
+        pages_max=pages_max,
+        clock=time.clock,
+        listen=told.append,
     )
     return World(upstream, time, told, client)
