@@ -19,10 +19,8 @@
 
 import asyncio
 import random
-import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from urllib.parse import urlsplit
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import httpx
 from fastapi import FastAPI
@@ -40,34 +38,13 @@ from app.api import (
     tasks,
 )
 from app.api.freshness import Renderer
-from app.api.health import Readiness
-from app.api.issuer_keys import FetchError
-from app.api.journal import Journal
-from app.cache.answers import Clocks
-from app.cache.cache import Cache
-from app.cache.flight import commit
-from app.calling import create_platforms
 from app.clockwork import SYSTEM_CLOCK, SYSTEM_MONOTONIC, Clockwork
-from app.domain.cursor import CursorCodec
-from app.domain.filters import KnownTenants
-from app.listening import listener
-from app.platform.client import PlatformClient
-from app.platform.events import Event, TurnTaken
-from app.platform.fair import Share
-from app.platform.issuer import IssuerDocuments
-from app.service.accounts import AccountBook
+from app.process import Process, create_process
 from app.service.admin import Admin
-from app.service.asking import ASKING
-from app.service.codings import Codings
-from app.service.encode import Answer
-from app.service.fanout import Fanout
-from app.service.house import House, Lifetimes
 from app.service.items import ItemService
 from app.service.nouns import ACTIVITIES
 from app.service.tasks import TaskService
-from app.settings import CacheSettings, Settings
-from app.telemetry.lines import RequestLines
-from app.telemetry.metrics import Metrics
+from app.settings import Settings
 from app.wrapping import wrap
 
 
@@ -91,43 +68,16 @@ def create_app(
         SettingsError: the consumers' file is wrong.
     """
     clockwork = Clockwork(clock=clock, monotonic=monotonic, sleep=sleep, rand=rand)
-    cache = _cache(settings.cache, clockwork)
-    codings = Codings(cache)
-    metrics = Metrics(version=__version__, monotonic=monotonic, cache_figures=cache.figures)
-    platforms = create_platforms(
-        settings,
-        transport=transport,
-        clockwork=clockwork,
-        listen=_listening(metrics),
-        whose=_whose,
+    process = create_process(
+        settings, clockwork, sandbox=sandbox, transport=transport, write_lines=write_lines
     )
-    hosts = {alias: urlsplit(account.url).netloc for alias, account in settings.accounts.items()}
-    book = AccountBook(hosts, sandbox=sandbox)
-    house = _house(settings, platforms, book, cache, clockwork)
-    readiness = Readiness(
-        degraded=lambda: book.degraded,
-        overloaded=lambda: all(each.overloaded for each in platforms.values()) and bool(platforms),
-    )
-    issuer = IssuerDocuments(failed=FetchError, transport=transport)
-
-    lines = None
-    if write_lines is not None:
-        lines = RequestLines(write_lines, clock=clock, monotonic=monotonic)
-    journal = Journal(cache=cache, metrics=metrics, lines=lines, later=_later)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            stack.callback(codings.close)
-            for platform in platforms.values():
-                stack.push_async_callback(platform.aclose)
-            stack.push_async_callback(cache.aclose)
-            stack.push_async_callback(issuer.aclose)
-            stack.callback(journal.close)
-            await stack.enter_async_context(sharing)
-            readiness.started = True
+        async with process.ending(), sharing:
+            process.readiness.started = True
             yield
-            readiness.draining = True
+            process.readiness.draining = True
 
     app = FastAPI(
         title="Taskgate",
@@ -138,111 +88,45 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.readiness = readiness
-    app.state.cache = cache
-    app.state.metrics = metrics
-    renderer = Renderer(
-        codings=codings,
-        deadline_s=settings.upstream.answer_deadline_s,
-        monotonic=monotonic,
-    )
-    task_service, activity_service = TaskService(house), ItemService(ACTIVITIES, house)
-    app.include_router(tasks.router(task_service, renderer))
-    app.include_router(activities.router(activity_service, renderer))
-    app.include_router(accounts.router(book))
-    app.include_router(admin.router(Admin(house), task_service, activity_service))
-    app.include_router(health.router(readiness=readiness, registry=metrics.registry))
-    app.include_router(problem_pages.router())
-    document.install(app)
-    if settings.docs == "on":
-        app.include_router(docs.router(app, sandbox=sandbox))
-    problems.install(app)
+    app.state.readiness = process.readiness
+    app.state.cache = process.cache
+    app.state.metrics = process.metrics
+    _install_routes(app, settings, process, sandbox=sandbox, monotonic=monotonic)
     sharing = wrap(
         app,
         settings,
-        cache=cache,
-        metrics=metrics,
-        fetch=issuer.fetch,
-        sent=journal.note,
+        cache=process.cache,
+        metrics=process.metrics,
+        fetch=process.issuer.fetch,
+        sent=process.journal.note,
         clockwork=clockwork,
     )
     return app
 
 
-def _later(seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
-    return asyncio.get_running_loop().call_later(seconds, call)
-
-
-def _listening(metrics: Metrics) -> Callable[[Event], None]:
-    """Return what hears the platform side: a flight whose turn has come goes on to its end."""
-    tell = listener(metrics.upstream)
-
-    def listen(event: Event) -> None:
-        if isinstance(event, TurnTaken):
-            commit()
-        tell(event)
-
-    return listen
-
-
-def _whose() -> Share:
-    """Return whose turn a call of this context takes."""
-    party = ASKING.get()
-    return Share() if party is None else Share(party.first, party.weight, party)
-
-
-def _cache(settings: CacheSettings, clockwork: Clockwork) -> Cache[Answer]:
-    return Cache(
-        max_bytes=settings.max_bytes,
-        clocks=Clocks(
-            failure_ttl_s=settings.ttl_error_s,
-            not_found_ttl_s=settings.ttl_not_found_s,
-            stale_while_revalidate_s=settings.stale_while_revalidate_s,
-            stale_if_error_s=settings.stale_if_error_s,
-        ),
-        monotonic=clockwork.monotonic,
-        rand=clockwork.rand,
-    )
-
-
-def _house(
+def _install_routes(
+    app: FastAPI,
     settings: Settings,
-    platforms: Mapping[str, PlatformClient],
-    book: AccountBook,
-    cache: Cache[Answer],
-    clockwork: Clockwork,
-) -> House:
-    return House(
-        accounts=tuple(sorted(settings.accounts)),
-        fanout=Fanout(
-            platforms,
-            book,
-            deadline_s=settings.upstream.answer_deadline_s,
-            clock=clockwork.clock,
-            monotonic=clockwork.monotonic,
-        ),
-        cache=cache,
-        cursors=CursorCodec(_cursor_key(settings)),
-        lifetimes=Lifetimes(
-            unfinished_s=settings.cache.ttl_unfinished_s,
-            finished_s=settings.cache.ttl_finished_s,
-            item_finished_s=settings.cache.ttl_item_finished_s,
-        ),
-        scan_pages_max=settings.upstream.scan_pages_max,
-        clock=clockwork.clock,
-        monotonic=clockwork.monotonic,
-        tenants=KnownTenants(),
+    process: Process,
+    *,
+    sandbox: bool,
+    monotonic: Callable[[], float],
+) -> None:
+    """Put the routes into `app`, and what their failures look like."""
+    house, readiness = process.house, process.readiness
+    task_service, activity_service = TaskService(house), ItemService(ACTIVITIES, house)
+    renderer = Renderer(
+        codings=process.codings,
+        deadline_s=settings.upstream.answer_deadline_s,
+        monotonic=monotonic,
     )
-
-
-def _cursor_key(settings: Settings) -> Callable[[], bytes]:
-    """Return what tells the secret of cursors; a file that can't be read leaves the last one."""
-    last = settings.cursor_key() or secrets.token_bytes(32)
-
-    def key() -> bytes:
-        nonlocal last
-        with suppress(ValueError):
-            last = settings.cursor_key() or last
-        return last
-
-    return key
+    app.include_router(tasks.router(task_service, renderer))
+    app.include_router(activities.router(activity_service, renderer))
+    app.include_router(accounts.router(process.book))
+    app.include_router(admin.router(Admin(house), task_service, activity_service))
+    app.include_router(health.router(readiness=readiness, registry=process.metrics.registry))
+    app.include_router(problem_pages.router())
+    document.install(app)
+    if settings.docs == "on":
+        app.include_router(docs.router(app, sandbox=sandbox))
+    problems.install(app)

@@ -12,8 +12,8 @@ HOUSE = Path(__file__).parent.parent
 
 ROOMS = frozenset({
     "allowed", "api", "cache", "calling", "certificates", "checking", "cli", "clockwork", "domain",
-    "errors", "listening", "main", "platform", "sandbox", "service", "serving", "settings",
-    "telemetry", "wrapping",
+    "errors", "housing", "listening", "main", "platform", "process", "sandbox", "service",
+    "serving", "settings", "telemetry", "wrapping",
 })  # fmt: skip
 
 # Room -> the rooms it may import. What is not listed is forbidden.
@@ -28,9 +28,24 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "clockwork": frozenset(),
     "domain": frozenset({"errors"}),
     "errors": frozenset(),
+    "housing": frozenset({"cache", "clockwork", "domain", "service", "settings"}),
     "listening": frozenset({"platform", "telemetry"}),
     "main": ROOMS - {"cli"},
     "platform": frozenset({"clockwork", "domain", "errors"}),
+    "process": frozenset(
+        {
+            "api",
+            "cache",
+            "calling",
+            "clockwork",
+            "housing",
+            "listening",
+            "platform",
+            "service",
+            "settings",
+            "telemetry",
+        }
+    ),
     "sandbox": frozenset(),
     "service": frozenset({"cache", "domain", "errors"}),
     "serving": frozenset({"api", "errors"}),
@@ -44,7 +59,7 @@ KNOWN_TO: dict[str, frozenset[str]] = {
     "cachetools": frozenset({"cache"}),
     "fastapi": frozenset({"api", "main", "wrapping"}),
     "joserfc": frozenset({"api"}),
-    "httpx": frozenset({"calling", "platform", "main", "cli"}),
+    "httpx": frozenset({"calling", "platform", "process", "main", "cli"}),
     "prometheus_client": frozenset({"telemetry", "api", "main"}),
     "pydantic_settings": frozenset({"allowed", "settings"}),
     "starlette": frozenset({"api", "main", "sandbox"}),
