@@ -65,14 +65,8 @@ def create_sandbox(
         "activities", ACTIVITY_FIELDS, ACTIVITY_ORDERS, dataset.activity_rows, **sizes
     )
     rate_limit = RateLimit(clock=clock, rate=rate, retry_after_s=retry_after_s)
-    endpoints = _Endpoints(clock, tokens, rate_limit)
-    routes = [Route("/api/2/idp/token", endpoints.token, methods=["POST"])]
-    for noun in (tasks, activities):
-        path = f"{_API}/{noun.name}"
-        routes.append(Route(path, partial(endpoints.page, noun)))
-        routes.append(Route(f"{path}/{{number}}", partial(endpoints.one, noun)))
     app = Starlette(
-        routes=routes,
+        routes=_Endpoints(clock, tokens, rate_limit).routes(tasks, activities),
         exception_handlers={RefusalError: _refused, HTTPException: _unrouted},
     )
     app.router.redirect_slashes = False
@@ -88,6 +82,14 @@ class _Endpoints:
         self._clock = clock
         self._tokens = tokens
         self._rate_limit = rate_limit
+
+    def routes(self, *nouns: Noun) -> list[Route]:
+        routes = [Route("/api/2/idp/token", self.token, methods=["POST"])]
+        for noun in nouns:
+            path = f"{_API}/{noun.name}"
+            routes.append(Route(path, partial(self.page, noun)))
+            routes.append(Route(f"{path}/{{number}}", partial(self.one, noun)))
+        return routes
 
     async def token(self, request: Request) -> Response:
         content_type = request.headers.get("content-type", "")
