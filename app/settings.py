@@ -22,31 +22,33 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnparsableError
 
-from app.allowed import (
-    ALIAS,
-    CONSUMER,
+from app.addresses import (
     HOST,
     ORIGIN,
     PORT_MAX,
+    data_centre,
+    issuer_url,
+    network,
+    proxy_url,
+    valkey_url,
+)
+from app.allowed import (
+    ALIAS,
+    CONSUMER,
     SHA256,
     Listed,
     VariableError,
     account_alias,
     certificates,
     consumer_rate,
-    data_centre,
     each,
     fully,
-    issuer_url,
-    network,
     no_alias_twice,
     no_empty,
     no_service_link,
     per_second,
-    proxy_url,
     read_secret,
     tenant_id,
-    valkey_url,
 )
 
 PREFIX = "TASKGATE_"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from app.allowed import is_loopback
+from app.addresses import is_loopback
 from app.settings import AccountSettings, SettingsError, load, strangers
 
 CANARY = "canary-7f3a"
