@@ -38,8 +38,8 @@ from app.api import (
     tasks,
 )
 from app.api.freshness import Renderer
+from app.assembly import Assembly, assemble
 from app.clockwork import SYSTEM_CLOCK, SYSTEM_MONOTONIC, Clockwork
-from app.process import Process, create_process
 from app.service.admin import Admin
 from app.service.items import ItemService
 from app.service.nouns import ACTIVITIES
@@ -68,16 +68,16 @@ def create_app(
         SettingsError: the consumers' file is wrong.
     """
     clockwork = Clockwork(clock=clock, monotonic=monotonic, sleep=sleep, rand=rand)
-    process = create_process(
+    assembly = assemble(
         settings, clockwork, sandbox=sandbox, transport=transport, write_lines=write_lines
     )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with process.ending(), sharing:
-            process.readiness.started = True
+        async with assembly.ending(), sharing:
+            assembly.readiness.started = True
             yield
-            process.readiness.draining = True
+            assembly.readiness.draining = True
 
     app = FastAPI(
         title="Taskgate",
@@ -88,17 +88,17 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.readiness = process.readiness
-    app.state.cache = process.cache
-    app.state.metrics = process.metrics
-    _install_routes(app, settings, process, sandbox=sandbox, monotonic=monotonic)
+    app.state.readiness = assembly.readiness
+    app.state.cache = assembly.cache
+    app.state.metrics = assembly.metrics
+    _install_routes(app, settings, assembly, sandbox=sandbox, monotonic=monotonic)
     sharing = wrap(
         app,
         settings,
-        cache=process.cache,
-        metrics=process.metrics,
-        fetch=process.issuer.fetch,
-        sent=process.journal.note,
+        cache=assembly.cache,
+        metrics=assembly.metrics,
+        fetch=assembly.issuer.fetch,
+        sent=assembly.journal.note,
         clockwork=clockwork,
     )
     return app
@@ -107,24 +107,24 @@ def create_app(
 def _install_routes(
     app: FastAPI,
     settings: Settings,
-    process: Process,
+    assembly: Assembly,
     *,
     sandbox: bool,
     monotonic: Callable[[], float],
 ) -> None:
     """Put the routes into `app`, and what their failures look like."""
-    house, readiness = process.house, process.readiness
+    house, readiness = assembly.house, assembly.readiness
     task_service, activity_service = TaskService(house), ItemService(ACTIVITIES, house)
     renderer = Renderer(
-        codings=process.codings,
+        codings=assembly.codings,
         deadline_s=settings.upstream.answer_deadline_s,
         monotonic=monotonic,
     )
     app.include_router(tasks.router(task_service, renderer))
     app.include_router(activities.router(activity_service, renderer))
-    app.include_router(accounts.router(process.book))
+    app.include_router(accounts.router(assembly.book))
     app.include_router(admin.router(Admin(house), task_service, activity_service))
-    app.include_router(health.router(readiness=readiness, registry=process.metrics.registry))
+    app.include_router(health.router(readiness=readiness, registry=assembly.metrics.registry))
     app.include_router(problem_pages.router())
     document.install(app)
     if settings.docs == "on":

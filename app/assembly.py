@@ -1,4 +1,4 @@
-"""What lives as long as the service: built from the settings, and ended in order."""
+"""What lives as long as the service: put together from the settings, and ended in order."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -33,8 +33,8 @@ from app.telemetry.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Process:
-    """What lives as long as the service."""
+class Assembly:
+    """What is put together once and lives as long as the service."""
 
     cache: Cache[Answer]
     codings: Codings
@@ -58,14 +58,14 @@ class Process:
         return stack
 
 
-def create_process(
+def assemble(
     settings: Settings,
     clockwork: Clockwork,
     *,
     sandbox: bool,
     transport: httpx.AsyncBaseTransport | None,
     write_lines: Callable[[bytes], object] | None,
-) -> Process:
+) -> Assembly:
     """Return it, at rest; the arguments are those of `create_app`."""
     cache = create_cache(settings.cache, clockwork)
     metrics = Metrics(
@@ -83,7 +83,7 @@ def create_process(
     lines = None
     if write_lines is not None:
         lines = RequestLines(write_lines, clock=clockwork.clock, monotonic=clockwork.monotonic)
-    return Process(
+    return Assembly(
         cache=cache,
         codings=Codings(cache),
         metrics=metrics,
