@@ -10,8 +10,10 @@ from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.api.consumers import CARRIERS
-from app.api.fastlane import FastLane, Headers, Names, Reply
+from app.api.fastlane import FastLane
 from app.api.heads import HEAD_FIELDS_MAX, cut, is_whole
+from app.api.names import Names
+from app.api.replies import Headers, Reply
 from app.service.scope import Consumer
 
 HEADS_MAX: Final = 1024
