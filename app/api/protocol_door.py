@@ -1,6 +1,5 @@
 """The fast lane's door in uvicorn's protocol: a kept answer leaves before ASGI begins."""
 
-import asyncio
 from typing import Any, ClassVar, Final
 
 from typing_extensions import override
@@ -185,7 +184,6 @@ class ProtocolDoor(HttpToolsProtocol):
         )
 
 
-def protocol_door(lane: FastLane) -> type[asyncio.Protocol]:
-    """Return the class that uvicorn is to make its protocols of."""
-    own = {"lane": lane, "heads": Heads(), "wires": Wires()}
-    return type("LaneProtocol", (ProtocolDoor,), own)
+def shared(lane: FastLane) -> dict[str, Any]:
+    """Return what the doors to `lane` have in common: the attributes of a class of them."""
+    return {"lane": lane, "heads": Heads(), "wires": Wires()}

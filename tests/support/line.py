@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 from starlette.types import Receive, Scope, Send
@@ -11,6 +11,9 @@ from uvicorn.server import ServerState
 
 from app.serving.bounds import Bounds
 from app.serving.protocol import BoundedProtocol
+
+if TYPE_CHECKING:
+    from app.serving.place import TakesPlace
 
 GET = b"GET /v1/tasks HTTP/1.1\r\nHost: gate\r\n\r\n"
 BOUNDS = Bounds(
@@ -127,7 +130,7 @@ class Line:
     ) -> None:
         self.loop, self.transport, self.cuts = Loop(), Transport(eof=eof), list[str]()
         self.state: ServerState = other.state if other else ServerState()
-        self.waiting: dict[BoundedProtocol, float] = other.waiting if other else {}
+        self.waiting: dict[TakesPlace, float] = other.waiting if other else {}
         self.protocol = BoundedProtocol(
             uvicorn.Config(no_app, log_config=None, lifespan="off"),
             self.state,
