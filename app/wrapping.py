@@ -124,7 +124,8 @@ def _limiter(
     if not settings.has_valkey:
         return Limiter(monotonic=clocks.monotonic, limited=limited), nullcontext()
     # Only here: who has no Valkey does not carry its client.
-    from app.api.shared_rates import Buckets, SharedRates  # noqa: PLC0415
+    from app.api.shared_buckets import Buckets  # noqa: PLC0415
+    from app.api.shared_rates import SharedRates  # noqa: PLC0415
 
     shared = SharedRates(
         Buckets(settings.valkey), answered=metrics.access.rates_answered, sleep=clocks.sleep
