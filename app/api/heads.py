@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 from weakref import WeakValueDictionary
 
-from app.api.consumers import CARRIERS
+from app.api.credentials import CARRIERS
 from app.api.replies import Headers, Reply
 from app.service.scope import Consumer
 
