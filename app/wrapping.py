@@ -11,7 +11,8 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from app.api import middleware
 from app.api.asgi_door import AsgiDoor
 from app.api.consumers import Authentication, Everybody, Guard
-from app.api.edge import BodyLimit, Cors, FullHouse, Hosts, SecurityHeaders
+from app.api.cors import Cors
+from app.api.edge import BodyLimit, FullHouse, Hosts, SecurityHeaders
 from app.api.fastlane import FastLane, Kept, Limits, Sent, Who
 from app.api.issuer_keys import Fetch
 from app.api.jwt import TokenVerifier
