@@ -42,7 +42,7 @@ async def _check_accounts(configured: Settings, platforms: Mapping[str, Platform
 
 async def _check_valkey(configured: Settings) -> bool:
     # Only here: who has no Valkey does not carry its client.
-    from app.api.shared_rates import Buckets  # noqa: PLC0415
+    from app.api.shared_buckets import Buckets  # noqa: PLC0415
 
     buckets = Buckets(configured.valkey)
     print(f"valkey: {buckets.host}")

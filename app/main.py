@@ -3,7 +3,8 @@
 ::
 
     request ─ fast lane ── answered before, still kept ─────────────────→ bytes   app.api.fastlane
-      └ proxies ─ SecurityHeaders ─ Cors                                          app.api.edge
+      └ proxies ─ SecurityHeaders                                                 app.api.edge
+      └ Cors                                                                      app.api.cors
       └ RequestId ─ RequestLine ─ ErrorNet ─ TargetLimit ─ HeadAsGet              app.api.middleware
       └ Hosts ─ FullHouse ─ BodyLimit                                             app.api.edge
       └ Authentication → Caller                                                   app.api.consumers

@@ -10,7 +10,8 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from app.api import middleware
 from app.api.asgi_door import AsgiDoor
 from app.api.consumers import Authentication, Everybody, Guard
-from app.api.edge import BodyLimit, Cors, FullHouse, Hosts, SecurityHeaders
+from app.api.cors import Cors
+from app.api.edge import BodyLimit, FullHouse, Hosts, SecurityHeaders
 from app.api.fastlane import FastLane, Kept, Limits, Sent, Who
 from app.api.issuer_keys import Fetch
 from app.api.jwt import TokenVerifier
@@ -116,7 +117,8 @@ def _limiter(
     if not settings.has_valkey:
         return Limiter(monotonic=clockwork.monotonic, limited=limited), nullcontext()
     # Only here: who has no Valkey does not carry its client.
-    from app.api.shared_rates import Buckets, SharedRates  # noqa: PLC0415
+    from app.api.shared_buckets import Buckets  # noqa: PLC0415
+    from app.api.shared_rates import SharedRates  # noqa: PLC0415
 
     shared = SharedRates(
         Buckets(settings.valkey), answered=metrics.access.rates_answered, sleep=clockwork.sleep

@@ -1,5 +1,6 @@
 """The commands, in process; `test_process.py` runs them for real."""
 
+import gc
 import json
 import logging
 import signal
@@ -257,6 +258,15 @@ class Told(Server):
         await super().main_loop()
 
 
+@pytest.fixture
+def thawed() -> Iterator[None]:
+    """Let the garbage collector look through everything, before and after."""
+    gc.unfreeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("thawed")
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT], ids=lambda sent: sent.name)
 def test_until_told(sent: signal.Signals) -> None:
     """SIGTERM and Ctrl-C end the server in order, not ready from the first moment."""
@@ -274,6 +284,7 @@ def test_until_told(sent: signal.Signals) -> None:
     assert readiness.status == "draining"
     assert [line["event"] for line in lines] == ["serving", "draining", "stopped"]
     assert listener.fileno() == -1
+    assert gc.get_freeze_count() > 0, "a full collection looks through all that serves for good"
 
 
 def test_check(capsys: Capture, account: pytest.MonkeyPatch) -> None:

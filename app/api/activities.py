@@ -6,21 +6,15 @@ from fastapi import APIRouter, Path, Request, Response
 
 from app.api import document
 from app.api.direct import DirectRoute
-from app.api.document import OUTAGES
+from app.api.document_parameters import query_parameters
+from app.api.failures import LIST_FAILURES, item_failures
 from app.api.freshness import Renderer
 from app.api.questions import remembered
 from app.domain.activity import Activity
 from app.domain.parameters import ACTIVITY_ITEM_PARAMETERS, ACTIVITY_PARAMETERS
 from app.domain.parsing import parse, parse_shape
 from app.domain.twins import TWINS
-from app.errors import (
-    AccountNotFoundError,
-    ActivityNotFoundError,
-    AmbiguousIdError,
-    InvalidValueError,
-    NotAcceptableError,
-    UnknownParameterError,
-)
+from app.errors import ActivityNotFoundError
 from app.service.encode import ActivityList
 from app.service.items import ItemService
 
@@ -43,17 +37,9 @@ def router(service: ItemService, renderer: Renderer) -> APIRouter:
         "/activities",
         response_class=Response,
         responses=document.answers(
-            ActivityList,
-            description="One page of activities.",
-            failures=[
-                *document.REFUSALS,
-                AccountNotFoundError,
-                NotAcceptableError,
-                AmbiguousIdError,
-                *OUTAGES,
-            ],
+            ActivityList, description="One page of activities.", failures=LIST_FAILURES
         ),
-        openapi_extra={"parameters": document.parameters(ACTIVITY_PARAMETERS, TWINS)},
+        openapi_extra=query_parameters(ACTIVITY_PARAMETERS, TWINS),
     )
     async def list_activities(request: Request) -> Response:
         """List activities, the steps of tasks, newest first unless `sort` says otherwise.
@@ -71,18 +57,9 @@ def router(service: ItemService, renderer: Renderer) -> APIRouter:
         "/activities/{id}",
         response_class=Response,
         responses=document.answers(
-            Activity,
-            description="The activity.",
-            failures=[
-                UnknownParameterError,
-                InvalidValueError,
-                ActivityNotFoundError,
-                AmbiguousIdError,
-                NotAcceptableError,
-                *OUTAGES,
-            ],
+            Activity, description="The activity.", failures=item_failures(ActivityNotFoundError)
         ),
-        openapi_extra={"parameters": document.parameters(ACTIVITY_ITEM_PARAMETERS, TWINS)},
+        openapi_extra=query_parameters(ACTIVITY_ITEM_PARAMETERS, TWINS),
     )
     async def get_activity(
         id: ActivityId,  # noqa: A002  # the path's word

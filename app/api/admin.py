@@ -12,6 +12,7 @@ from starlette.datastructures import QueryParams
 from app.api import document
 from app.api.consumers import refuse_others
 from app.api.directives import read_wish
+from app.api.failures import REFUSALS
 from app.domain.faults import Faults
 from app.domain.parameters import (
     ACTIVITY_ITEM_PARAMETERS,
@@ -42,9 +43,8 @@ _PATH: Final = {
     "description": "The path with its query, percent-encoded.",
     "schema": {"type": "string", "maxLength": 8192, "examples": ["/v1/tasks?status=failed"]},
 }
+_FAILURES: Final = (*REFUSALS, AccountNotFoundError)
 _log = structlog.get_logger()
-
-
 _read_purge = msgspec.json.Decoder(Purge).decode
 
 
@@ -57,10 +57,7 @@ def router(admin: Admin, tasks: TaskService, activities: ItemService) -> APIRout
         "/purge",
         response_class=Response,
         responses=document.answers(
-            Purged,
-            description="What was ended.",
-            failures=[*document.REFUSALS, AccountNotFoundError],
-            kept=False,
+            Purged, description="What was ended.", failures=_FAILURES, kept=False
         ),
         openapi_extra=document.request_body(Purge, example={"account": "eu2"}),
     )
@@ -88,10 +85,7 @@ def router(admin: Admin, tasks: TaskService, activities: ItemService) -> APIRout
         "/explain",
         response_class=Response,
         responses=document.answers(
-            Explanation,
-            description="How it would be answered now.",
-            failures=[*document.REFUSALS, AccountNotFoundError],
-            kept=False,
+            Explanation, description="How it would be answered now.", failures=_FAILURES, kept=False
         ),
         openapi_extra={"parameters": [_PATH]},
     )

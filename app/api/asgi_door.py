@@ -2,7 +2,8 @@
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.fastlane import Asked, FastLane, Trail
+from app.api.fastlane import FastLane
+from app.api.replies import Asked, Trail
 
 
 class AsgiDoor:

@@ -1,12 +1,12 @@
 """Who is calling: a key or a token → the consumer, before anything else is looked at."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from starlette.types import ASGIApp, Receive, Scope, Send
-from typing_extensions import override
 
+from app.api.credentials import CARRIERS, Credential, Headers, presented
 from app.api.edge import LATE_HEADERS, REQUESTS_MAX
 from app.api.jwt import TokenVerifier
 from app.api.limits import FailureLimiter, Limiter
@@ -14,11 +14,7 @@ from app.api.roster import Roster
 from app.errors import OverloadedError, ScopeDeniedError, UnauthenticatedError
 from app.service.scope import Caller, Consumer
 
-CREDENTIAL_BYTES_MAX = 8192
 CONSUMER_REQUESTS_MAX = REQUESTS_MAX // 4
-
-CARRIERS = frozenset({b"authorization", b"x-api-key"})
-"""The headers that bear a credential; nothing else tells who is calling."""
 
 # Everything else is for consumers, also what does not exist (yet).
 _PUBLIC = frozenset(
@@ -27,53 +23,10 @@ _PUBLIC = frozenset(
 _PUBLIC_BELOW = ("/static/", "/problems/")
 _JWT_DOTS = 2
 
-Headers = Iterable[tuple[bytes, bytes]]
-
-
-class Credential:
-    """What a caller presented. No log line, error or traceback can show it: it has no words."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: bytes) -> None:
-        self.value = value
-
-    @override
-    def __repr__(self) -> str:
-        return "Credential(…)"
-
 
 def is_public(path: str) -> bool:
     """Say whether a path is answered to everybody: probes, figures, documentation."""
     return path in _PUBLIC or path.startswith(_PUBLIC_BELOW)
-
-
-def presented(headers: Headers) -> Credential:
-    """Return the one credential in `headers` (names in lower case).
-
-    Raises:
-        UnauthenticatedError: there is none, there are several, or it is no `Bearer`.
-    """
-    found: bytes | None = None
-    for name, value in headers:
-        if name == b"authorization":
-            if value[:7].lower() != b"bearer ":
-                raise UnauthenticatedError("Send `Authorization: Bearer <key>`.", refused=True)
-            sent = value[7:].strip()
-        elif name == b"x-api-key":
-            sent = value.strip()
-        else:
-            continue
-        if found is not None and found != sent:
-            raise UnauthenticatedError("Two different credentials were sent.", refused=True)
-        found = sent
-    if found is None:
-        raise UnauthenticatedError(
-            "Send your key as `Authorization: Bearer <key>` or `X-API-Key: <key>`.", refused=False
-        )
-    if not 0 < len(found) <= CREDENTIAL_BYTES_MAX:
-        raise UnauthenticatedError("The key is empty or too long.", refused=True)
-    return Credential(found)
 
 
 class Guard:

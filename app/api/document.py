@@ -1,7 +1,6 @@
-"""The OpenAPI document: FastAPI's routes, msgspec's schemas, the domain's table of parameters."""
+"""The OpenAPI document: FastAPI's routes, msgspec's schemas, the table of errors."""
 
 from collections.abc import Iterable, Sequence
-from http import HTTPStatus
 from importlib import resources
 from typing import Any
 
@@ -10,27 +9,11 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.api import document_headers, operations, specimens
-from app.api.middleware import TARGET_BYTES_MAX
+from app.api.failures import ANYWHERE, leaves
 from app.api.problems import MEDIA_TYPE, Problem
 from app.domain.activity import Activity
-from app.domain.parameter import Parameter
-from app.domain.parameters import Table
-from app.domain.query import IDS_MAX
 from app.domain.task import Task
-from app.errors import (
-    ContentTooLargeError,
-    HeadersTooLargeError,
-    InternalError,
-    NotCachedError,
-    OverloadedError,
-    RateLimitedError,
-    RequestError,
-    ScopeDeniedError,
-    ServiceError,
-    UnauthenticatedError,
-    UpstreamError,
-    UriTooLongError,
-)
+from app.errors import ServiceError
 from app.service.accounts import AccountList
 from app.service.admin import Explanation, Purge, Purged
 from app.service.encode import ActivityList, TaskList
@@ -71,15 +54,6 @@ _BODIES: tuple[type[msgspec.Struct], ...] = (
     Problem,
 )
 _REF = "#/components/schemas/{name}"
-# Each value of a repeated parameter takes four bytes of the target or more, such as `&a=b`.
-_VALUES_MAX = TARGET_BYTES_MAX // 4
-# One or more values between commas, none empty; `\,` is a comma inside a value.
-_LISTED = r"^(?:[^,\\]|\\,|\\(?!,))+(?:,(?:[^,\\]|\\,|\\(?!,))+)*$"
-
-
-def parameters(*tables: Table) -> list[dict[str, Any]]:
-    """Describe the parameters of a route."""
-    return [_parameter(each) for table in tables for each in table.by_name.values()]
 
 
 def answers(
@@ -102,32 +76,13 @@ def answers(
     }
     if kept:
         found[304] = {"description": "You hold this answer already.", "headers": headers}
-    return found | _failures([*failures, *_ANYWHERE])
+    return found | _failures([*failures, *ANYWHERE])
 
 
 def request_body(body: type[msgspec.Struct], *, example: dict[str, Any]) -> dict[str, Any]:
     """Describe the JSON that a route reads."""
     content = {"application/json": {"schema": _ref(body), "example": example}}
     return {"requestBody": {"required": True, "content": content}}
-
-
-def leaves(kind: type[ServiceError]) -> list[type[ServiceError]]:
-    """Return the classes below `kind` that have a slug of their own."""
-    return [leaf for child in kind.__subclasses__() for leaf in leaves(child)] or [kind]
-
-
-REFUSALS = [kind for kind in leaves(RequestError) if kind.status == HTTPStatus.BAD_REQUEST]
-OUTAGES = [*leaves(UpstreamError), NotCachedError]
-_ANYWHERE: tuple[type[ServiceError], ...] = (
-    UnauthenticatedError,
-    ScopeDeniedError,
-    ContentTooLargeError,
-    UriTooLongError,
-    RateLimitedError,
-    HeadersTooLargeError,
-    OverloadedError,
-    InternalError,
-)
 
 
 def install(app: FastAPI) -> None:
@@ -161,7 +116,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
         "securitySchemes": _SCHEMES,
     }
     document["security"] = [{name: []} for name in _SCHEMES]
-    operations.finish(document, app.routes, anywhere=_failures(_ANYWHERE))
+    operations.finish(document, app.routes, anywhere=_failures(ANYWHERE))
     return document
 
 
@@ -186,44 +141,3 @@ def _failures(kinds: Iterable[type[ServiceError]]) -> dict[int | str, dict[str, 
 
 def _ref(kind: type[msgspec.Struct]) -> dict[str, str]:
     return {"$ref": _REF.format(name=kind.__name__)}
-
-
-def _parameter(parameter: Parameter) -> dict[str, Any]:
-    schema = dict(parameter.schema)
-    about = parameter.about
-    # Swagger sends every `default` along, and beside a cursor it contradicts it.
-    if (default := schema.pop("default", None)) is not None:
-        about = f"{about} When absent: `{_written(default)}`."
-    # In the schema: an example beside it would be filled in by *Try it out*, for every parameter.
-    if parameter.example:
-        schema["examples"] = [_read_as(schema.get("type"), parameter.example)]
-    documented: dict[str, Any] = {
-        "name": parameter.name,
-        "in": "query",
-        "description": about,
-        "schema": schema,
-    }
-    if parameter.many:
-        if "enum" not in schema:
-            schema["pattern"] = _listed(schema.get("pattern"))
-        most = IDS_MAX if parameter.name == "id" else _VALUES_MAX
-        documented["schema"] = {"type": "array", "items": schema, "maxItems": most}
-        documented |= {"style": "form", "explode": True}
-    return documented
-
-
-def _read_as(kind: str | None, example: str) -> Any:
-    """Return an example as the JSON value that a schema of this type allows."""
-    return msgspec.json.decode(example) if kind in {"boolean", "integer"} else example
-
-
-def _written(value: Any) -> str:
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
-
-
-def _listed(one: str | None) -> str:
-    """Return the pattern of several values between commas, each of which is like `one`."""
-    if one is None:
-        return _LISTED
-    one = f"(?:{one.removeprefix('^').removesuffix('$')})"
-    return f"^{one}(?:,{one})*$"

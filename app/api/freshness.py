@@ -67,9 +67,8 @@ class Renderer:
         state["cache"] = found.how
         key = _key(found, scope)
         usual = wanted is USUAL and found.how == "hit" and not made.number
-        if usual and found.kept.error is None and "trail" in state:
-            trail = state["trail"]
-            trail.found, trail.told_key = found, key
+        if usual and found.kept.error is None:
+            _leave_trail(found, key, state)
         headers = {
             "Age": _age(found, now),
             "Cache-Status": _cache_status(found, now) + key,
@@ -119,6 +118,13 @@ def _sent(scope: Scope) -> dict[bytes, str]:
             text = value.decode("latin-1")
             sent[name] = f"{sent[name]},{text}" if name in sent else text
     return sent
+
+
+def _leave_trail(found: Delivery, key: str, state: Mapping[str, Any]) -> None:
+    """Tell the lane, if it listens, of what holds for all who ask the same."""
+    if "trail" in state:
+        trail = state["trail"]
+        trail.found, trail.told_key = found, key
 
 
 def server_timing(found: Delivery, timing: str) -> str:

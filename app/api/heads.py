@@ -1,11 +1,58 @@
 """Request heads as they are told apart before they are parsed: by all but what each is called."""
 
+from dataclasses import dataclass
 from typing import Final
+from weakref import WeakValueDictionary
+
+from app.api.credentials import CARRIERS
+from app.api.replies import Headers, Reply
+from app.service.scope import Consumer
+
+HEADS_MAX: Final = 1024
+"""Heads remembered, each of at most `HEAD_BYTES_MAX`."""
 
 HEAD_BYTES_MAX: Final = 2048
-HEAD_FIELDS_MAX: Final = 98  # two below the bound: one that repeats may add its id and its trace
+_FIELDS_MAX: Final = 98  # two below the bound: one that repeats may add its id and its trace
 _END: Final = b"\r\n\r\n"
 _ID, _TRACE = b"\r\nx-request-id:", b"\r\ntraceparent:"
+
+
+class _Credentials(list[tuple[bytes, bytes]]):
+    """Fields that say who asks: equal ones are one object, and gone with the last head."""
+
+
+@dataclass(slots=True, eq=False)
+class Head:
+    """A request head that was answered; `repeats` says that the same bytes mean the same again."""
+
+    reply: Reply
+    credentials: Headers
+    consumer: Consumer
+    keep_alive: bool
+    repeats: bool
+
+
+class Heads(dict[bytes, Head]):
+    """Those that were answered before, by all their bytes but the lines of their names."""
+
+    __slots__ = ("_credentials",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._credentials = WeakValueDictionary[Headers, _Credentials]()
+
+    def remember(self, data: bytes, head: Head) -> None:
+        """Remember a head by its bytes, unless it has too many fields; the oldest makes room."""
+        if len(head.credentials) > _FIELDS_MAX:
+            return
+        if len(self) >= HEADS_MAX:
+            del self[next(iter(self))]
+        sent = tuple(field for field in head.credentials if field[0] in CARRIERS)
+        shared = self._credentials.get(sent)
+        if shared is None:
+            shared = self._credentials[sent] = _Credentials(sent)
+        head.credentials = shared
+        self[cut(data)[0]] = head
 
 
 def is_whole(data: bytes) -> bool:

@@ -8,7 +8,8 @@ from typing import Any, Final, Protocol, TypeAlias
 
 import structlog
 
-from app.api.fastlane import Names, Reply
+from app.api.names import Names
+from app.api.replies import Reply
 from app.api.tracing import trace_id
 from app.telemetry.lines import RequestLines
 from app.telemetry.metrics import Metrics

@@ -1,53 +1,16 @@
 """The fast lane's door in uvicorn's protocol: a kept answer leaves before ASGI begins."""
 
-import asyncio
-from collections import deque
-from dataclasses import dataclass
 from typing import Any, ClassVar, Final
-from weakref import WeakValueDictionary
 
 from typing_extensions import override
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.api.consumers import CARRIERS
-from app.api.fastlane import FastLane, Headers, Names, Reply
-from app.api.heads import HEAD_FIELDS_MAX, cut, is_whole
-from app.service.scope import Consumer
-
-HEADS_MAX: Final = 1024
-"""Request heads remembered, each of at most `HEAD_BYTES_MAX`."""
+from app.api.fastlane import FastLane
+from app.api.heads import Head, Heads, cut, is_whole
+from app.api.names import Names
+from app.api.wires import Wire, Wires
 
 _JOINED_BYTES_MAX: Final = 16_384  # up to here a copy is cheaper than a second piece of a write
-_MARK: Final = b"\0"
-
-
-class _Credentials(list[tuple[bytes, bytes]]):
-    """Fields that say who asks: equal ones are one object, and gone with the last head."""
-
-
-@dataclass(slots=True, eq=False)
-class _Head:
-    """A request head that was answered before, byte for byte."""
-
-    reply: Reply
-    credentials: Headers
-    consumer: Consumer
-    keep_alive: bool
-    repeats: bool
-
-
-@dataclass(slots=True, eq=False)
-class _Wire:
-    """The head of a response in pieces, between which its timing and names go.
-
-    It holds while `defaults` are the server's headers and `limits` the caller's, and until
-    `steady_until`; then it is let go when the next is made.
-    """
-
-    pieces: tuple[bytes, ...]
-    defaults: list[tuple[bytes, bytes]]
-    limits: Headers
-    steady_until: float
 
 
 class ProtocolDoor(HttpToolsProtocol):
@@ -59,16 +22,15 @@ class ProtocolDoor(HttpToolsProtocol):
     """
 
     lane: ClassVar[FastLane]
-    heads: ClassVar[dict[bytes, _Head]]
-    credentials: ClassVar[WeakValueDictionary[Headers, _Credentials]]
-    wired: ClassVar[deque[Reply]]  # those with a wire, the oldest first
+    heads: ClassVar[Heads]
+    wires: ClassVar[Wires]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._between = True  # of two requests, or before the first
         self._begun = 0  # requests that began in the bytes that are being read
         self._fed_at = self._used_at = 0.0
-        self._answered: _Head | None = None
+        self._answered: Head | None = None
 
     @override
     def data_received(self, data: bytes) -> None:
@@ -89,7 +51,7 @@ class ProtocolDoor(HttpToolsProtocol):
                 self._wait_for_more(self.timeout_keep_alive)
             alone = began_between and self._begun == 1
             if alone and self._answered.repeats and is_whole(data):
-                self._remember(data, self._answered)
+                self.heads.remember(data, self._answered)
         elif timer is not None:
             timer.cancel()
 
@@ -183,22 +145,20 @@ class ProtocolDoor(HttpToolsProtocol):
         if reply is None:
             return False
         keep_alive = parser.should_keep_alive() and parser.get_http_version() != "1.0"
-        self._answered = head = _Head(
-            reply, self.headers, asked.consumer, keep_alive, asked.repeats
-        )
+        self._answered = head = Head(reply, self.headers, asked.consumer, keep_alive, asked.repeats)
         self._send(head, now, asked.names)
         return True
 
-    def _send(self, head: _Head, now: float, names: Names) -> None:
+    def _send(self, head: Head, now: float, names: Names) -> None:
         reply, limits = head.reply, self.lane.limits(head.consumer)
-        wire: _Wire | None = reply.wire
+        wire: Wire | None = reply.wire
         if (
             wire is None
             or now >= wire.steady_until
             or wire.defaults is not self.server_state.default_headers
             or wire.limits != limits
         ):
-            wire = reply.wire = self._wire(reply, now, limits)
+            wire = self.wires.make(reply, now, self.server_state.default_headers, limits)
         before, timed, named, after = wire.pieces
         timing = b"%.3f" % ((now - self._fed_at) * 1000)
         end = b"\r\n" if head.keep_alive else b"connection: close\r\n\r\n"
@@ -218,36 +178,12 @@ class ProtocolDoor(HttpToolsProtocol):
         self._used_at = ended = self.lane.monotonic()
         self.lane.sent(reply, ended, ended - self._fed_at, names)
 
-    def _wire(self, reply: Reply, now: float, limits: Headers) -> _Wire:
-        defaults = self.server_state.default_headers
-        fields = [*defaults, *reply.headers_at(now, _MARK, (_MARK, _MARK), limits)]
-        lines = b"".join(b"%b: %b\r\n" % pair for pair in fields)
-        pieces = tuple((STATUS_LINE[reply.status] + lines).split(_MARK))
-        wired = self.wired
-        while wired and (wired[0].wire is None or wired[0].wire.steady_until <= now):
-            wired.popleft().wire = None
-        wired.append(reply)
-        return _Wire(pieces, defaults, limits, reply.steady_until(now))
-
     def _wait_for_more(self, seconds: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(
             seconds, self.timeout_keep_alive_handler
         )
 
-    def _remember(self, data: bytes, head: _Head) -> None:
-        if len(head.credentials) > HEAD_FIELDS_MAX:
-            return
-        if len(self.heads) >= HEADS_MAX:
-            del self.heads[next(iter(self.heads))]
-        sent = tuple(field for field in head.credentials if field[0] in CARRIERS)
-        shared = self.credentials.get(sent)
-        if shared is None:
-            shared = self.credentials[sent] = _Credentials(sent)
-        head.credentials = shared
-        self.heads[cut(data)[0]] = head
 
-
-def protocol_door(lane: FastLane) -> type[asyncio.Protocol]:
-    """Return the class that uvicorn is to make its protocols of."""
-    own = {"lane": lane, "heads": {}, "credentials": WeakValueDictionary(), "wired": deque()}
-    return type("LaneProtocol", (ProtocolDoor,), own)
+def shared(lane: FastLane) -> dict[str, Any]:
+    """Return what the doors to `lane` have in common: the attributes of a class of them."""
+    return {"lane": lane, "heads": Heads(), "wires": Wires()}

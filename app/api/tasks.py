@@ -6,22 +6,15 @@ from fastapi import APIRouter, Path, Request, Response
 
 from app.api import document
 from app.api.direct import DirectRoute
-from app.api.document import OUTAGES
+from app.api.document_parameters import query_parameters
+from app.api.failures import LIST_FAILURES, item_failures
 from app.api.freshness import Renderer
 from app.api.questions import remembered
 from app.domain.parameters import TASK_ACTIVITIES_PARAMETERS, TASK_ITEM_PARAMETERS, TASK_PARAMETERS
 from app.domain.parsing import parse, parse_shape, parse_steps
 from app.domain.task import Task
 from app.domain.twins import TWINS
-from app.errors import (
-    AccountNotFoundError,
-    AmbiguousIdError,
-    InvalidValueError,
-    NotAcceptableError,
-    ServiceError,
-    TaskNotFoundError,
-    UnknownParameterError,
-)
+from app.errors import TaskNotFoundError
 from app.service.encode import ActivityList, TaskList
 from app.service.tasks import TaskService
 
@@ -32,14 +25,7 @@ TaskId = Annotated[
         examples=["eu2.944455285181775873"],
     ),
 ]
-_ITEM_FAILURES: list[type[ServiceError]] = [
-    UnknownParameterError,
-    InvalidValueError,
-    TaskNotFoundError,
-    AmbiguousIdError,
-    NotAcceptableError,
-    *OUTAGES,
-]
+_ITEM_FAILURES = item_failures(TaskNotFoundError)
 
 
 def router(service: TaskService, renderer: Renderer) -> APIRouter:
@@ -53,17 +39,9 @@ def router(service: TaskService, renderer: Renderer) -> APIRouter:
         "/tasks",
         response_class=Response,
         responses=document.answers(
-            TaskList,
-            description="One page of tasks.",
-            failures=[
-                *document.REFUSALS,
-                AccountNotFoundError,
-                NotAcceptableError,
-                AmbiguousIdError,
-                *OUTAGES,
-            ],
+            TaskList, description="One page of tasks.", failures=LIST_FAILURES
         ),
-        openapi_extra={"parameters": document.parameters(TASK_PARAMETERS, TWINS)},
+        openapi_extra=query_parameters(TASK_PARAMETERS, TWINS),
     )
     async def list_tasks(request: Request) -> Response:
         """List tasks, newest first unless `sort` says otherwise.
@@ -85,7 +63,7 @@ def router(service: TaskService, renderer: Renderer) -> APIRouter:
         "/tasks/{id}",
         response_class=Response,
         responses=document.answers(Task, description="The task.", failures=_ITEM_FAILURES),
-        openapi_extra={"parameters": document.parameters(TASK_ITEM_PARAMETERS, TWINS)},
+        openapi_extra=query_parameters(TASK_ITEM_PARAMETERS, TWINS),
     )
     async def get_task(id: TaskId, request: Request) -> Response:  # noqa: A002  # the path's word
         """Return one task by its id, its bare upstream id, or its UUID.
@@ -103,11 +81,9 @@ def router(service: TaskService, renderer: Renderer) -> APIRouter:
         "/tasks/{id}/activities",
         response_class=Response,
         responses=document.answers(
-            ActivityList,
-            description="The steps, oldest first.",
-            failures=_ITEM_FAILURES,
+            ActivityList, description="The steps, oldest first.", failures=_ITEM_FAILURES
         ),
-        openapi_extra={"parameters": document.parameters(TASK_ACTIVITIES_PARAMETERS, TWINS)},
+        openapi_extra=query_parameters(TASK_ACTIVITIES_PARAMETERS, TWINS),
     )
     async def list_task_activities(
         id: TaskId,  # noqa: A002  # the path's word

@@ -6,7 +6,7 @@ from functools import partial
 from typing import cast
 
 from app.api.fastlane import FastLane
-from app.api.protocol_door import protocol_door
+from app.api.protocol_door import ProtocolDoor, shared
 from app.serving.bounds import Bounds
 from app.serving.protocol import BoundedProtocol
 
@@ -24,7 +24,7 @@ def bounded(
     """
     kind: Callable[..., BoundedProtocol] = BoundedProtocol
     if lane is not None:
-        kind = type("BoundedDoor", (BoundedProtocol, protocol_door(lane)), {})
+        kind = type("BoundedDoor", (BoundedProtocol, ProtocolDoor), shared(lane))
     return cast(
         "type[asyncio.Protocol]",
         partial(kind, cut=cut, fresh_id=fresh_id, bounds=bounds, waiting={}),

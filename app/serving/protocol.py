@@ -2,19 +2,17 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, NoReturn
 
 from typing_extensions import override
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from app.errors import InvalidParameterError, ServiceError
-from app.serving.ahead import AnswersAhead
-from app.serving.arrivals import Arrival
 from app.serving.bounds import Bounds
 from app.serving.host import names_one_host
+from app.serving.place import TakesPlace
 from app.serving.refusal import full_house, refusal, too_much_ahead, too_much_head
-from app.serving.room import make_room
 
 _LINES_BYTES: Final = len("  HTTP/1.1\r\n\r\n")  # of a head, beside its method and target
 _REQUEST_BYTES: Final = 1_792  # that one which waits takes, beside its fields, and
@@ -25,13 +23,11 @@ class _StopError(Exception):
     """The parser stops here; the answer is made where it is caught."""
 
 
-class BoundedProtocol(AnswersAhead):
+class BoundedProtocol(TakesPlace):
     """uvicorn's protocol on httptools, which bounds neither heads nor slowness, with bounds.
 
     A request that comes whole arms no timer; one that comes in pieces arms one for all of them, so
-    a byte now and then buys no time. `waiting` holds those whose request is yet to come, of all
-    connections, the longest wait first: where no more fit, it makes room for who may be quicker; so
-    does, when nobody waits, a connection between two requests.
+    a byte now and then buys no time.
     """
 
     def __init__(
@@ -43,41 +39,20 @@ class BoundedProtocol(AnswersAhead):
         *,
         cut: Callable[[str], None],
         fresh_id: Callable[[], str],
-        waiting: dict["BoundedProtocol", float],
+        waiting: dict[TakesPlace, float],
         bounds: Bounds,
     ) -> None:
-        super().__init__(config, server_state, app_state, _loop, cut=cut, bounds=bounds)
-        self._waiting = waiting
+        super().__init__(
+            config, server_state, app_state, _loop, cut=cut, bounds=bounds, waiting=waiting
+        )
         self._fresh_id = fresh_id
         self._timer: asyncio.TimerHandle | None = None
-        self._whole = False  # nothing of a request is awaited; at first, all of one is
         self._in_head = True
         self._began = False  # a request began in the bytes that are being read
         self._head_bytes = 0  # of a head that is not yet whole: what is surely of it, and
         self._shared_bytes = 0  # the read in which it began, where that ended a request before it
         self._came_bytes = 0  # in the bytes that are being read
         self._refusal: tuple[ServiceError, str] | None = None  # and the bound, of a request
-        self._ended = self._made_way = False
-
-    def arrive(self, arrival: Arrival) -> bool:
-        """Take a place before TLS is agreed on; False says that there is none to be told so."""
-        # Here, too, uvicorn closes it when it stops, and who arrives later may be let in instead.
-        self.transport = cast("asyncio.Transport", arrival)
-        self.connections.add(self)
-        places = self._bounds.connections
-        crowded = len(self.connections) > places and not self._room_made()
-        if crowded and len(self.connections) > places + self._bounds.refusals:
-            self._cut("connections")
-            self.connections.discard(self)
-            return False
-        self._waiting[self] = self.loop.time()
-        return True
-
-    def depart(self) -> None:
-        """Give the place back where TLS was not agreed on."""
-        if self.flow is None:  # the connection was never made
-            self._waiting.pop(self, None)
-            self.connections.discard(self)
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -202,29 +177,6 @@ class BoundedProtocol(AnswersAhead):
         if self._timer is None:
             self._timer = self.loop.call_later(self._bounds.request_s, self._too_slow)
             self._waiting[self] = self.loop.time()
-
-    def _room_made(self) -> bool:
-        others = cast("set[BoundedProtocol]", self.connections)
-        return make_room(self._waiting, others, self.loop.time() - self._bounds.patience_s)
-
-    def idles(self) -> bool:
-        """Say whether its last request is answered, to the last byte, and no other has begun.
-
-        Over TLS also who was told the end and has not agreed to it yet, but for who makes way.
-        """
-        if self.transport.is_closing():
-            at_rest = self.scheme == "https" and not self._made_way
-        else:
-            at_rest = self._whole and not self._ended and not self.answering
-        return at_rest and not self.transport.get_write_buffer_size()
-
-    def make_way(self) -> None:
-        """End at once, in favour of another connection."""
-        self._waiting.pop(self, None)
-        self._ended = self._made_way = True
-        self._cut("crowded")
-        self.forsake()
-        self.transport.abort()
 
     def _too_slow(self) -> None:
         self._timer = None

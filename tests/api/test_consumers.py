@@ -16,7 +16,7 @@ from starlette.types import Message, Receive, Send
 from starlette.types import Scope as ASGIScope
 from structlog.testing import capture_logs
 
-from app.api.consumers import Authentication, Credential, Guard
+from app.api.consumers import Authentication, Guard
 from app.api.edge import LATE_HEADERS
 from app.api.limits import FAILURES_BURST, FailureLimiter, Limiter
 from app.api.roster import Roster
@@ -318,8 +318,3 @@ async def test_off(time: FakeTime) -> None:
 
     assert answer.status_code == 200
     assert "ratelimit" not in answer.headers
-
-
-def test_no_words() -> None:
-    """A credential can't be printed by accident: its type has no words for it."""
-    assert "tg_" not in f"{Credential(b'tg_secret')!r} {Credential(b'tg_secret')}"

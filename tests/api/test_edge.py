@@ -10,11 +10,11 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from app.api.consumers import Everybody
+from app.api.cors import Cors
 from app.api.edge import (
     BODY_BYTES_MAX,
     SECURITY,
     BodyLimit,
-    Cors,
     FullHouse,
     Hosts,
     SecurityHeaders,

@@ -13,7 +13,8 @@ from starlette.types import Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from app.api.asgi_door import AsgiDoor
-from app.api.fastlane import REPLIES_MAX, Asked, FastLane, Reply, Trail
+from app.api.fastlane import REPLIES_MAX, FastLane
+from app.api.replies import Asked, Reply, Trail
 from app.cache.answers import Found, Kept
 from app.service.encode import Answer, Delivery, encode
 from app.service.scope import ANYBODY

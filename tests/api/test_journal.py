@@ -6,8 +6,8 @@ from collections.abc import Callable, Hashable
 
 from structlog.testing import capture_logs
 
-from app.api.fastlane import Reply
 from app.api.journal import BATCH, WAIT_S, Journal
+from app.api.replies import Reply
 from app.cache.answers import Found, Kept
 from app.service.encode import encode
 from app.service.scope import ANYBODY

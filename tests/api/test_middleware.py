@@ -8,7 +8,8 @@ from httpx import ReadError
 from starlette.types import Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from app.api.middleware import ErrorNet, HeadAsGet, RequestId, RequestLine, TargetLimit
+from app.api.middleware import ErrorNet, HeadAsGet, RequestId, TargetLimit
+from app.api.request_line import RequestLine
 from app.telemetry.metrics import Metrics
 from tests.support.edge import Edge, Figures, edge
 

@@ -77,7 +77,7 @@ async def test_closing() -> None:
 
     assert told == repeated
     assert told.split(b"\r\n\r\n")[0].endswith(b"\r\nconnection: close")
-    assert (first.pipe.closing, again.pipe.closing, both.pipe.closing) == (True, True, True)
+    assert all(wire.pipe.is_closing() for wire in (first, again, both))
     assert both.pipe.sent == told
 
 
@@ -89,7 +89,7 @@ async def test_http_1_0() -> None:
         answer = await wire.ask(HIT.replace(b"HTTP/1.1", b"HTTP/1.0"))
 
     assert b"connection: close" in answer
-    assert (wire.pipe.closing, server.asgi_calls) == (True, 0)
+    assert (wire.pipe.is_closing(), server.asgi_calls) == (True, 0)
 
 
 async def test_keep_alive() -> None:
@@ -103,12 +103,12 @@ async def test_keep_alive() -> None:
         await wire.ask(HIT)
         time.now += 4
         wire.protocol.timeout_keep_alive_handler()
-        early = wire.pipe.closing
+        early = wire.pipe.is_closing()
         time.now += 1
         wire.protocol.timeout_keep_alive_handler()
         wire.protocol.connection_lost(None)
 
-    assert (early, wire.pipe.closing) == (False, True)
+    assert (early, wire.pipe.is_closing()) == (False, True)
 
 
 async def test_shutdown() -> None:
@@ -119,7 +119,7 @@ async def test_shutdown() -> None:
         await wire.ask(HIT)
         wire.protocol.shutdown()
 
-    assert wire.pipe.closing
+    assert wire.pipe.is_closing()
     assert server.state.total_requests >= 4
 
 
@@ -249,4 +249,4 @@ async def test_no_http_behind() -> None:
 
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert answer.count(b"HTTP/1.1") == 1
-    assert wire.pipe.closing
+    assert wire.pipe.is_closing()

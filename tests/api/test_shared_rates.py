@@ -18,7 +18,8 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from app.api.limits import Limiter, Rated
-from app.api.shared_rates import ANSWER_S, KEY, QUIET_MAX_S, QUIET_S, Buckets, SharedRates
+from app.api.shared_buckets import ANSWER_S, KEY, Buckets
+from app.api.shared_rates import QUIET_MAX_S, QUIET_S, SharedRates
 from app.errors import RateLimitedError
 from app.service.scope import EVERYTHING, Consumer
 from tests.support.consumers import bearer, required

