@@ -47,7 +47,7 @@ from app.api.issuer_keys import FetchError
 from app.api.journal import Journal
 from app.cache.answers import Clocks
 from app.cache.cache import Cache
-from app.cache.flight import commit
+from app.cache.commitment import commit
 from app.domain.cursor import CursorCodec
 from app.domain.filters import KnownTenants
 from app.listening import listener

@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from app.cache.answers import CacheFigures, Clocks, Explained, Forward, Found, Kept, Loaded
-from app.cache.flight import Flights, everybody, fresh_copy
+from app.cache.failure import FAILURE_BYTES, fresh_copy
+from app.cache.flight import Flights, everybody
 from app.cache.freshness import USUAL, Freshness, Verdict, explain, judge, may_stand_in
 from app.cache.shelf import Landed, Shelf
 from app.errors import (
@@ -16,10 +17,6 @@ from app.errors import (
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
-
-FAILURE_BYTES: Final = 1024
-"""What a kept failure counts: 0.4 to 0.7 kB measured, with what the platform said of it, or with
-the candidates of an ambiguous id."""
 
 V = TypeVar("V")
 
