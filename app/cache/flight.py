@@ -91,21 +91,8 @@ class Flights(Generic[K, V]):
         else:
             joined.context.run(board)
         flight = joined or self._start(key, load)
-        flight.waiters += 1  # (1)
         flight.keep = flight.keep or keep
-        try:
-            # `wait` leaves the task alone when the caller is cancelled, and unlike `shield` it does
-            # not raise the task's one exception object through every caller's frames.
-            await asyncio.wait((flight.task,), timeout=wait_s)
-            if not flight.task.done():
-                flight.owned = True
-                raise TimeoutError
-        finally:
-            flight.waiters -= 1
-            flight.owned = flight.owned or (flight.promise.made and not flight.waiters)
-            if not (flight.waiters or flight.owned or flight.task.done()):
-                self._release(key, flight)  # (2)
-                flight.task.cancel()
+        await self._stay(key, flight, wait_s)
         return _landed(flight.task), joined is None
 
     def begin(
@@ -156,6 +143,23 @@ class Flights(Generic[K, V]):
             if not task.cancelling():
                 task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _stay(self, key: K, flight: _Flight[V], wait_s: float | None) -> None:
+        """Wait until `flight` has landed; the last to leave early ends it, unless it goes on."""
+        flight.waiters += 1  # (1): nothing was awaited since it was looked up
+        try:
+            # `wait` leaves the task alone when the caller is cancelled, and unlike `shield` it does
+            # not raise the task's one exception object through every caller's frames.
+            await asyncio.wait((flight.task,), timeout=wait_s)
+            if not flight.task.done():
+                flight.owned = True
+                raise TimeoutError
+        finally:
+            flight.waiters -= 1
+            flight.owned = flight.owned or (flight.promise.made and not flight.waiters)
+            if not (flight.waiters or flight.owned or flight.task.done()):
+                self._release(key, flight)  # (2)
+                flight.task.cancel()
 
     def _in_the_air(self, key: K) -> _Flight[V] | None:
         flight = self._joinable.get(key)
