@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from app.cache.answers import CacheFigures, Clocks, Explained, Forward, Found, Kept, Loaded
-from app.cache.failure import FAILURE_BYTES, fresh_copy
+from app.cache.failure import fresh_copy
 from app.cache.flight import Flights, everybody
 from app.cache.freshness import USUAL, Freshness, Verdict, explain, judge, may_stand_in
 from app.cache.shelf import Landed, Shelf
@@ -242,8 +242,7 @@ class Cache(Generic[V]):
             loaded = None if began is None or wish.whole else await way.so_far()
             if loaded is None or began is None:
                 return None
-            kept = self._shelf.dated(loaded.value, None, loaded.size_bytes, loaded.ttl_s)
-            kept = replace(kept, stored_at=began)
+            kept = self._shelf.answer(replace(loaded, whole=False), began)
             landed = self._shelf.land(key, kept, keep=not wish.no_store)
         else:
             landed = Landed(kept, stored=False)
@@ -267,15 +266,13 @@ class Cache(Generic[V]):
             told = fresh_copy(error)
             if error.nature == "crowd":
                 # Said by ourselves of this moment, and not of the origin: no reason not to ask it.
-                return Landed(self._shelf.dated(None, told, FAILURE_BYTES, 0.0), stored=False)
+                return Landed(self._shelf.failure(told, 0.0), stored=False)
             if error.nature == "outage":
-                kept = self._shelf.dated(None, told, FAILURE_BYTES, clocks.failure_ttl_s)
+                kept = self._shelf.failure(told, clocks.failure_ttl_s)
                 # For a caller who wants nothing kept too: it is no answer that others might see,
                 # and the origin would be asked once for each of them.
                 return self._shelf.land(key, kept, keep=self._flights.is_latest(key))
-            kept = self._shelf.dated(None, told, FAILURE_BYTES, clocks.not_found_ttl_s, begun)
+            kept = self._shelf.failure(told, clocks.not_found_ttl_s, begun)
             return self._shelf.land(key, kept, keep=self._flights.keeps(key))
-        since = begun if loaded.whole else None
-        kept = self._shelf.dated(loaded.value, None, loaded.size_bytes, loaded.ttl_s, since)
-        kept = replace(kept, stored_at=begun, whole=loaded.whole)
+        kept = self._shelf.answer(loaded, begun)
         return self._shelf.land(key, kept, keep=self._flights.keeps(key))
