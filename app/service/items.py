@@ -10,10 +10,10 @@ from app.domain.query import Shape, TaskQuery
 from app.errors import ParameterFault, ScopeDeniedError
 from app.service.denial import denies
 from app.service.encode import USUAL, Delivery, Wanted
-from app.service.fanout import partial_denied
 from app.service.house import House
 from app.service.loading import Arrange, Loader
 from app.service.nouns import Noun
+from app.service.outcome import partial_denied
 from app.service.questions import OneItem, point, resolve
 from app.service.rounds import Load, UnderWay
 from app.service.scope import Caller

@@ -16,17 +16,17 @@ from app.service.activities import Attached, attach
 from app.service.batch import Batch
 from app.service.denial import is_denied
 from app.service.encode import Answer, encode
-from app.service.fanout import (
+from app.service.house import House
+from app.service.lists import Content, ListPage
+from app.service.merge import merge
+from app.service.nouns import Noun
+from app.service.outcome import (
     Outcome,
     first_failure,
     is_crowded,
     only_one,
     refuse_failures,
 )
-from app.service.house import House
-from app.service.lists import Content, ListPage
-from app.service.merge import merge
-from app.service.nouns import Noun
 from app.service.questions import OneItem
 from app.service.reading import Platform, read_batch, read_slice
 from app.service.rounds import Rounds
