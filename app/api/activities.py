@@ -21,7 +21,7 @@ from app.errors import (
     NotAcceptableError,
     UnknownParameterError,
 )
-from app.service.encode import ActivityList
+from app.service.envelope import ActivityList
 from app.service.items import ItemService
 
 ActivityId = Annotated[

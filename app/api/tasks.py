@@ -22,7 +22,7 @@ from app.errors import (
     TaskNotFoundError,
     UnknownParameterError,
 )
-from app.service.encode import ActivityList, TaskList
+from app.service.envelope import ActivityList, TaskList
 from app.service.tasks import TaskService
 
 TaskId = Annotated[
