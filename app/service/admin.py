@@ -1,7 +1,7 @@
 """What admins may do with kept answers: end them, or be told how a request would be answered."""
 
 from collections.abc import Hashable, Iterable, Iterator
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import msgspec
 
@@ -14,13 +14,10 @@ from app.service.batch import Batch
 from app.service.encode import key_text
 from app.service.house import House
 from app.service.nouns import ACTIVITIES, TASKS
-from app.service.questions import OneItem
+from app.service.questions import OneItem, QueryT, Question, Tree, as_kept
 from app.service.reading import with_filters
 from app.service.scope import Scope
-from app.service.tasks import Tree
 
-Question = TaskQuery | Tree | OneItem
-QueryT = TypeVar("QueryT", bound=TaskQuery)
 _NS = 1_000_000_000
 Meta = msgspec.Meta
 _AnId = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -119,7 +116,7 @@ class Admin:
         def matches(key: Hashable) -> bool:
             if not isinstance(key, Question) or not _is_within(key, scope):
                 return False
-            within = account is None or account in _accounts(key)
+            within = account is None or account in key.accounts
             return within and (question is None or _asks(key, question))
 
         return self._house.cache.purge(matches, hard=hard)
@@ -131,10 +128,10 @@ class Admin:
             ScopeDeniedError: it goes on from a place that may be that of an unseen item.
         """
         walked = isinstance(question, TaskQuery) and question.position is not None
-        if walked and _within(question) is not None:
+        if walked and question.within is not None:
             raise ScopeDeniedError("Cursors are explained to those who see every tenant.")
         if isinstance(question, TaskQuery):
-            question = _as_kept(question)
+            question = as_kept(question)
         told = self._house.cache.explain(question, freshness)
         return Explanation(
             query=msgspec.to_builtins(question),
@@ -192,23 +189,15 @@ def _steps(account: str, shape: Shape, tasks: int) -> Iterator[UpstreamCall]:
             yield _call(account, ACTIVITIES.one, steps_of("…"))
 
 
-def _accounts(question: Question) -> tuple[str, ...]:
-    return question.query.accounts if isinstance(question, Tree) else question.accounts
-
-
-def _within(question: Question) -> tuple[str, ...] | None:
-    return question.query.within if isinstance(question, Tree) else question.within
-
-
 def _is_within(question: Question, scope: Scope) -> bool:
     """Say whether all that an answer may show is in `scope`."""
-    visible = all(scope.sees(account) for account in _accounts(question))
-    return visible and scope.tenants in {None, _within(question)}
+    visible = all(scope.sees(account) for account in question.accounts)
+    return visible and scope.tenants in {None, question.within}
 
 
 def _asks(question: Question, other: Question) -> bool:
     """Say whether both ask the same, whoever sees how much of the answer."""
-    return _bare(question) == _bare(other) and {*_accounts(question)} <= {*_accounts(other)}
+    return _bare(question) == _bare(other) and {*question.accounts} <= {*other.accounts}
 
 
 def _bare(question: Question) -> Question:
@@ -220,9 +209,4 @@ def _bare(question: Question) -> Question:
 
 
 def _bare_query(query: QueryT) -> QueryT:
-    return msgspec.structs.replace(_as_kept(query), accounts=(), within=None)
-
-
-def _as_kept(query: QueryT) -> QueryT:
-    """Return the question that is asked for `query`: whoever takes no gaps asks the same."""
-    return msgspec.structs.replace(query, partial=True)
+    return msgspec.structs.replace(as_kept(query), accounts=(), within=None)
