@@ -243,7 +243,6 @@ def _house(
             item_finished_s=settings.cache.ttl_item_finished_s,
         ),
         scan_pages_max=settings.upstream.scan_pages_max,
-        clock=clock,
         monotonic=monotonic,
         tenants=KnownTenants(),
     )

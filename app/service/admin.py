@@ -6,7 +6,6 @@ from typing import Annotated, Any
 import msgspec
 
 from app.cache.freshness import Freshness
-from app.domain.plan import Plan, make_plan
 from app.domain.query import Shape, TaskQuery
 from app.errors import AccountNotFoundError, ScopeDeniedError
 from app.service.activities import TASKS_PER_CALL, steps_of
@@ -18,7 +17,6 @@ from app.service.questions import OneItem, QueryT, Question, Tree, as_kept
 from app.service.reading import with_filters
 from app.service.scope import Scope
 
-_NS = 1_000_000_000
 Meta = msgspec.Meta
 _AnId = Annotated[str, Meta(min_length=1, max_length=64)]
 
@@ -159,8 +157,9 @@ class Admin:
         query = question.query if isinstance(question, Tree) else question
         noun = TASKS if type(query) is TaskQuery else ACTIVITIES
         batch = Batch(noun, query.ids, query.accounts)
+        plans = self._house.plans(query, self._house.moment(query, self._house.fanout.now_ns()))
         for account in query.accounts:
-            plan = self._plan(query, account)
+            plan = plans[account]
             lists = [params for _, params in plan.lists] if plan is not None else []
             most = query.limit
             if query.ids:
@@ -170,12 +169,6 @@ class Admin:
             yield from (_call(account, noun.one, params) for params in lists)
             if lists:
                 yield from _steps(account, query.shape, most)
-
-    def _plan(self, query: TaskQuery, account: str) -> Plan | None:
-        ttl_s, anchor_ns = self._house.moment(query, int(self._house.clock() * _NS))
-        return make_plan(
-            query, account, now_ns=anchor_ns, step_s=ttl_s, tenants=self._house.tenants
-        )
 
 
 def _call(account: str, noun: str, params: Iterable[tuple[str, str]]) -> UpstreamCall:

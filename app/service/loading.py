@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from app.cache.answers import Loaded
 from app.domain.filters import Keep, sight, unknown_tenants
-from app.domain.plan import Plan, make_plan
+from app.domain.plan import Plan
 from app.domain.projection import projection
 from app.domain.query import Shape, TaskQuery
 from app.domain.reading import Reading
@@ -54,15 +54,10 @@ class Loader:
             ServiceError: every account failed.
             AmbiguousIdError: several accounts know an id that was asked for.
         """
-        house, now_ns = self._house, rounds.began_ns
-        ttl_s, anchor_ns = house.moment(query, now_ns)
+        house = self._house
+        ttl_s, anchor_ns = moment = house.moment(query, rounds.began_ns)
         page = ListPage(self._noun, query, anchor_ns=anchor_ns, cursors=house.cursors)
-        plans = {
-            account: make_plan(
-                query, account, now_ns=anchor_ns, step_s=ttl_s, tenants=house.tenants
-            )
-            for account in query.accounts
-        }
+        plans = house.plans(query, moment)
         if query.position is None:
             page.refuse_if_endless()
         batch = Batch(self._noun, query.ids, query.accounts)
