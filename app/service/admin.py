@@ -1,20 +1,17 @@
 """What admins may do with kept answers: end them, or be told how a request would be answered."""
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable
 from typing import Annotated, Any
 
 import msgspec
 
 from app.cache.freshness import Freshness
-from app.domain.query import Shape, TaskQuery
+from app.domain.query import TaskQuery
 from app.errors import AccountNotFoundError, ScopeDeniedError
-from app.service.activities import TASKS_PER_CALL, steps_of
-from app.service.batch import Batch
 from app.service.encode import key_text
+from app.service.forecast import UpstreamCall, upstream_calls
 from app.service.house import House
-from app.service.nouns import ACTIVITIES, TASKS
 from app.service.questions import OneItem, QueryT, Question, Tree, as_kept
-from app.service.reading import with_filters
 from app.service.scope import Scope
 
 Meta = msgspec.Meta
@@ -46,20 +43,6 @@ class Purged(msgspec.Struct, frozen=True):
     """How many answers were kept and matched."""
 
     purged: int
-
-
-class UpstreamCall(msgspec.Struct, frozen=True):
-    """A list or an item that an account would be asked for, as the platform spells it."""
-
-    account: str
-    noun: str
-    parameters: Annotated[
-        tuple[str, ...],
-        Meta(
-            description="`…` stands for the tasks that a call before finds; with few of them there "
-            "are fewer such calls."
-        ),
-    ]
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -131,6 +114,7 @@ class Admin:
         if isinstance(question, TaskQuery):
             question = as_kept(question)
         told = self._house.cache.explain(question, freshness)
+        calls = () if told.how == "hit" else upstream_calls(question, self._house)
         return Explanation(
             query=msgspec.to_builtins(question),
             key=key_text(question),
@@ -143,43 +127,8 @@ class Admin:
             problem=told.problem,
             probe_in_s=told.probe_in_s,
             in_the_air=told.in_the_air,
-            upstream_calls=() if told.how == "hit" else tuple(self._calls(question)),
+            upstream_calls=tuple(calls),
         )
-
-    def _calls(self, question: Question) -> Iterator[UpstreamCall]:
-        if isinstance(question, OneItem):
-            ref = question.ref
-            asked = ("id", ref.number) if ref.number else ("uuid", str(ref.uuid))
-            for account in question.accounts:
-                yield _call(account, question.noun, [asked])
-                yield from _steps(account, question.shape, 1)
-            return
-        query = question.query if isinstance(question, Tree) else question
-        noun = TASKS if type(query) is TaskQuery else ACTIVITIES
-        batch = Batch(noun, query.ids, query.accounts)
-        plans = self._house.plans(query, self._house.moment(query, self._house.fanout.now_ns()))
-        for account in query.accounts:
-            plan = plans[account]
-            lists = [params for _, params in plan.lists] if plan is not None else []
-            most = query.limit
-            if query.ids:
-                wanted = batch.wanted(account)
-                lists = [each for ids in wanted for each in (ids, with_filters(plan, ids)) if each]
-                most = min(most, sum(map(len, wanted))) if plan is not None else 0
-            yield from (_call(account, noun.one, params) for params in lists)
-            if lists:
-                yield from _steps(account, query.shape, most)
-
-
-def _call(account: str, noun: str, params: Iterable[tuple[str, str]]) -> UpstreamCall:
-    return UpstreamCall(account, noun, tuple(f"{name}={value}" for name, value in params))
-
-
-def _steps(account: str, shape: Shape, tasks: int) -> Iterator[UpstreamCall]:
-    """Yield the calls for the activities of at most so many `tasks`, if they are asked for."""
-    if "activities" in shape.include:
-        for _ in range(0, tasks, TASKS_PER_CALL):
-            yield _call(account, ACTIVITIES.one, steps_of("…"))
 
 
 def _is_within(question: Question, scope: Scope) -> bool:
