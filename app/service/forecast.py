@@ -46,7 +46,7 @@ def _for_item(question: OneItem) -> Iterator[UpstreamCall]:
 def _for_list(query: TaskQuery, house: House) -> Iterator[UpstreamCall]:
     noun = TASKS if type(query) is TaskQuery else ACTIVITIES
     batch = Batch(noun, query.ids, query.accounts)
-    plans = house.plans(query, house.moment(query, house.fanout.now_ns()))
+    plans = house.plans(query, house.anchor(query, house.fanout.now_ns()))
     for account in query.accounts:
         plan = plans[account]
         lists = [params for _, params in plan.lists] if plan is not None else []

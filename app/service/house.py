@@ -24,14 +24,14 @@ class Lifetimes:
     item_finished_s: float
 
 
-class Moment(NamedTuple):
+class Anchor(NamedTuple):
     """How long an answer is fresh, and the now of its ages, in Unix nanoseconds.
 
-    That stands on the step that ages are rounded to, so that equal walks share every page.
+    That now stands on the step that ages are rounded to, so that equal walks share every page.
     """
 
     ttl_s: float
-    anchor_ns: int
+    now_ns: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,21 +47,21 @@ class House:
     monotonic: Callable[[], float]
     tenants: Tenants
 
-    def moment(self, query: TaskQuery, now_ns: int) -> Moment:
-        """Return the moment of an answer that is begun at `now_ns`."""
+    def anchor(self, query: TaskQuery, now_ns: int) -> Anchor:
+        """Return the anchor of an answer that is begun at `now_ns`."""
         ttl_s = self.lifetimes.unfinished_s
         if query.only_finished:
             ttl_s = self.lifetimes.finished_s
-        return Moment(ttl_s, query.anchor_ns or now_ns // int(ttl_s * _NS) * int(ttl_s * _NS))
+        return Anchor(ttl_s, query.anchor_ns or now_ns // int(ttl_s * _NS) * int(ttl_s * _NS))
 
-    def plans(self, query: TaskQuery, moment: Moment) -> dict[str, Plan | None]:
+    def plans(self, query: TaskQuery, anchor: Anchor) -> dict[str, Plan | None]:
         """Return how each account answers `query`, None for one of which nothing can match."""
         return {
             account: make_plan(
                 query,
                 account,
-                now_ns=moment.anchor_ns,
-                step_s=moment.ttl_s,
+                now_ns=anchor.now_ns,
+                step_s=anchor.ttl_s,
                 tenants=self.tenants,
             )
             for account in query.accounts

@@ -55,9 +55,9 @@ class Loader:
             AmbiguousIdError: several accounts know an id that was asked for.
         """
         house = self._house
-        ttl_s, anchor_ns = moment = house.moment(query, rounds.began_ns)
-        page = ListPage(self._noun, query, anchor_ns=anchor_ns, cursors=house.cursors)
-        plans = house.plans(query, moment)
+        anchor = house.anchor(query, rounds.began_ns)
+        page = ListPage(self._noun, query, anchor_ns=anchor.now_ns, cursors=house.cursors)
+        plans = house.plans(query, anchor)
         if query.position is None:
             page.refuse_if_endless()
         batch = Batch(self._noun, query.ids, query.accounts)
@@ -65,13 +65,10 @@ class Loader:
         if not asked:
             denied = await is_denied(query, self._noun, house, rounds)
             answer = await page.empty(denied=denied, rest=rounds.rest)
-            return Loaded(answer, answer.size_bytes, ttl_s)
+            return Loaded(answer, answer.size_bytes, anchor.ttl_s)
 
         async def read(platform: Platform, account: str) -> Slice:
-            try:
-                return await self._read(platform, account, query, plans[account], batch)
-            except UpstreamFailedError as exc:
-                raise blamed(exc, query) from exc
+            return await self._read(platform, account, query, plans[account], batch)
 
         outcomes = await rounds.ask(asked, read)
         refuse_failures(outcomes)
@@ -81,8 +78,7 @@ class Loader:
         )
         answer = await page.filled(content, outcomes, rest=rounds.rest)
         whole = all(each.error is None for each in outcomes)
-        if not whole:
-            ttl_s = _partial_ttl_s(ttl_s, outcomes)
+        ttl_s = anchor.ttl_s if whole else _partial_ttl_s(anchor.ttl_s, outcomes)
         return Loaded(answer, answer.size_bytes, ttl_s, whole=whole)
 
     async def load_one(self, question: OneItem, rounds: Rounds) -> Loaded[Answer]:
@@ -157,13 +153,16 @@ class Loader:
         def pages_of(params: Any, limit: int) -> Any:
             return self._noun.pages(platform, params, limit)
 
-        if plan is None or query.ids:
-            return await read_batch(
-                pages_of, account, plan, batch.wanted(account), sees=self._sight(query.within)
+        try:
+            if plan is None or query.ids:
+                return await read_batch(
+                    pages_of, account, plan, batch.wanted(account), sees=self._sight(query.within)
+                )
+            return await read_slice(
+                pages_of, account, plan, limit=query.limit, pages_max=self._house.scan_pages_max
             )
-        return await read_slice(
-            pages_of, account, plan, limit=query.limit, pages_max=self._house.scan_pages_max
-        )
+        except UpstreamFailedError as exc:
+            raise blamed(exc, query) from exc
 
     def _unknown(self, query: TaskQuery, accounts: Iterable[str]) -> tuple[str, ...]:
         """Return a remark for each UUID whose subtree none of `accounts` can tell."""
