@@ -7,9 +7,10 @@ from app.domain.parsing import Asked
 from app.domain.query import Shape, TaskQuery
 from app.errors import ParameterFault, ScopeDeniedError
 from app.service.denial import denies
+from app.service.dressing import Arrange
 from app.service.encode import USUAL, Delivery, Wanted
 from app.service.house import House
-from app.service.loading import Arrange, Loader
+from app.service.loading import Loader
 from app.service.nouns import Noun
 from app.service.outcome import partial_denied
 from app.service.questions import OneItem, as_kept, point, resolve

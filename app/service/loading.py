@@ -1,20 +1,19 @@
 """Questions → answers: the accounts are asked, and what they gave is merged, dressed, encoded."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any
 
 from app.cache.answers import Loaded
 from app.domain.filters import Keep, sight, unknown_tenants
 from app.domain.plan import Plan
-from app.domain.projection import projection
-from app.domain.query import Shape, TaskQuery
+from app.domain.query import TaskQuery
 from app.domain.reading import Reading
 from app.domain.strangers import blamed
 from app.errors import UpstreamFailedError
-from app.service.activities import Attached, attach
 from app.service.batch import Batch
 from app.service.denial import is_denied
+from app.service.dressing import Arrange, dress
 from app.service.encode import Answer, encode
 from app.service.house import House
 from app.service.lists import Content, ListPage
@@ -31,8 +30,6 @@ from app.service.questions import OneItem
 from app.service.reading import Platform, read_batch, read_slice
 from app.service.rounds import Rounds
 from app.service.walk import Slice
-
-Arrange: TypeAlias = Callable[[Sequence[Any]], Sequence[Any]]
 
 _PARTIAL_TTL_S = 4.5  # at most 5 s with the cache's spread
 _ITEM_UNFINISHED_TTL_S = 5
@@ -99,8 +96,8 @@ class Loader:
 
         outcomes = await rounds.ask(question.accounts, read)
         reading, failure = only_one(outcomes, noun, text)
-        dressed = await self._dress(
-            [reading], question.shape, within=question.within, rounds=rounds
+        dressed = await dress(
+            [reading], question.shape, noun, self._house, rounds, within=question.within
         )
         if (missing := first_failure(dressed.failures)) is not None:
             raise missing
@@ -131,8 +128,14 @@ class Loader:
         """Return what the page shows, and how each account fared in the end."""
         slices = {each.account: each.value for each in outcomes if each.value is not None}
         merged = merge(slices.values(), descending=query.descending, limit=query.limit)
-        dressed = await self._dress(
-            merged.readings, query.shape, arrange, within=query.within, rounds=rounds
+        dressed = await dress(
+            merged.readings,
+            query.shape,
+            self._noun,
+            self._house,
+            rounds,
+            within=query.within,
+            arrange=arrange,
         )
         unread = [each.account for each in outcomes if each.account not in slices]
         failed = {each.account: each for each in dressed.failures}
@@ -173,35 +176,6 @@ class Loader:
             "below it may be missing; its own are here. Its number finds all."
             for uuid in sorted(frozenset.intersection(*told))
         )
-
-    async def _dress(
-        self,
-        readings: Sequence[Reading[Any]],
-        shape: Shape,
-        arrange: Arrange | None = None,
-        *,
-        within: tuple[str, ...] | None,
-        rounds: Rounds,
-    ) -> Attached:
-        """Return the items with the keys that `shape` asks for, some read in another round.
-
-        Of what is read further only that `within` the asker's tenants is shown.
-        """
-        raw, payload = "raw" in shape.include, "result_payload" in shape.include
-        dressed = Attached([reading.item_with(raw=raw, payload=payload) for reading in readings])
-        if "activities" in shape.include:
-            dressed = await attach(
-                dressed.items,
-                rounds,
-                pages_max=self._house.scan_pages_max,
-                sees=self._sight(within),
-            )
-        if arrange is not None:
-            dressed = replace(dressed, items=arrange(dressed.items))
-        if not shape.fields:
-            return dressed
-        cut = projection(self._noun.kind, shape.fields)
-        return replace(dressed, items=[cut(item) for item in dressed.items])
 
 
 def _partial_ttl_s(ttl_s: float, outcomes: Sequence[Outcome[Any]]) -> float:
