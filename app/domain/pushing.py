@@ -31,11 +31,8 @@ class Push:
     @property
     def params(self) -> Params:
         """What goes out, always in the same order."""
-        return tuple(
-            (name, value)
-            for name in sorted(self.conditions)
-            for value in sorted(self.conditions[name])
-        )
+        sent = sorted(self.conditions.items())
+        return tuple([(name, value) for name, values in sent for value in sorted(values)])
 
 
 class _Offer(NamedTuple):
