@@ -48,7 +48,7 @@ from app.api.issuer_keys import FetchError
 from app.api.journal import Journal
 from app.cache.answers import Clocks
 from app.cache.cache import Cache
-from app.cache.flight import commit
+from app.cache.commitment import commit
 from app.domain.cursor import CursorCodec
 from app.domain.filters import KnownTenants
 from app.listening import listener
@@ -244,7 +244,6 @@ def _house(
             item_finished_s=settings.cache.ttl_item_finished_s,
         ),
         scan_pages_max=settings.upstream.scan_pages_max,
-        clock=clock,
         monotonic=monotonic,
         tenants=KnownTenants(),
     )
