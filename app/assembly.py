@@ -13,7 +13,7 @@ from app.api.health import Readiness
 from app.api.issuer_keys import FetchError
 from app.api.journal import Journal
 from app.cache.cache import Cache
-from app.cache.flight import commit
+from app.cache.commitment import commit
 from app.calling import create_platforms
 from app.clockwork import Clockwork
 from app.housing import create_cache, create_house

@@ -57,7 +57,6 @@ def create_house(
             item_finished_s=settings.cache.ttl_item_finished_s,
         ),
         scan_pages_max=settings.upstream.scan_pages_max,
-        clock=clockwork.clock,
         monotonic=clockwork.monotonic,
         tenants=KnownTenants(),
     )

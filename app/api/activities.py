@@ -15,7 +15,7 @@ from app.domain.parameters import ACTIVITY_ITEM_PARAMETERS, ACTIVITY_PARAMETERS
 from app.domain.parsing import parse, parse_shape
 from app.domain.twins import TWINS
 from app.errors import ActivityNotFoundError
-from app.service.encode import ActivityList
+from app.service.envelope import ActivityList
 from app.service.items import ItemService
 
 ActivityId = Annotated[

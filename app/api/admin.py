@@ -30,8 +30,9 @@ from app.errors import (
     ParameterFault,
     ScopeDeniedError,
 )
-from app.service.admin import Admin, Explanation, Purge, Purged, Question
+from app.service.admin import Admin, Explanation, Purge, Purged
 from app.service.items import ItemService
+from app.service.questions import Question
 from app.service.scope import Caller
 from app.service.tasks import TaskService
 

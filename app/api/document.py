@@ -16,7 +16,7 @@ from app.domain.task import Task
 from app.errors import ServiceError
 from app.service.accounts import AccountList
 from app.service.admin import Explanation, Purge, Purged
-from app.service.encode import ActivityList, TaskList
+from app.service.envelope import ActivityList, TaskList
 
 _TAGS = (
     {"name": "tasks", "description": "Backups, scans, restores, plan changes: what became of them"},

@@ -15,7 +15,7 @@ from app.domain.parsing import parse, parse_shape, parse_steps
 from app.domain.task import Task
 from app.domain.twins import TWINS
 from app.errors import TaskNotFoundError
-from app.service.encode import ActivityList, TaskList
+from app.service.envelope import ActivityList, TaskList
 from app.service.tasks import TaskService
 
 TaskId = Annotated[

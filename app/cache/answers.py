@@ -4,7 +4,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import Generic, Literal, TypeVar, cast
 
-from app.cache.flight import fresh_copy
+from app.cache.failure import fresh_copy
 from app.errors import ServiceError
 
 How = Literal["hit", "stale", "miss", "collapsed"]

@@ -2,40 +2,21 @@
 
 from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import Final, Generic, TypeVar
+from dataclasses import replace
+from typing import Generic, TypeVar
 
-from app.cache.answers import CacheFigures, Clocks, Explained, Forward, Found, Kept, Loaded
-from app.cache.flight import Flights, everybody, fresh_copy
-from app.cache.freshness import USUAL, Freshness, Verdict, explain, judge, may_stand_in
-from app.cache.shelf import Landed, Shelf
-from app.errors import (
-    NotCachedError,
-    RateLimitedError,
-    ServiceError,
-    UpstreamTimeoutError,
-    UpstreamUnavailableError,
-)
-
-FAILURE_BYTES: Final = 1024
-"""What a kept failure counts: 0.4 to 0.7 kB measured, with what the platform said of it, or with
-the candidates of an ambiguous id."""
+from app.cache.answers import CacheFigures, Clocks, Explained, Found, Loaded
+from app.cache.flight import everybody
+from app.cache.freshness import USUAL, Freshness, explain, judge
+from app.cache.inquiry import Inquiries, Way
+from app.cache.shelf import Shelf
+from app.errors import RateLimitedError
 
 V = TypeVar("V")
 
 
 async def nothing_yet() -> None:
     """Have nothing before all is there."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Way(Generic[V]):
-    """How one caller would have an answer loaded: see `Cache.get`."""
-
-    load: Callable[[], Awaitable[Loaded[V]]]
-    admit: Callable[[], None]
-    board: Callable[[], None]
-    so_far: Callable[[], Awaitable[Loaded[V] | None]]
 
 
 class Cache(Generic[V]):
@@ -56,7 +37,8 @@ class Cache(Generic[V]):
     ) -> None:
         self._shelf = Shelf[V](max_bytes=max_bytes, clocks=clocks, monotonic=monotonic, rand=rand)
         self._store = self._shelf.store
-        self._flights: Flights[Hashable, Landed[V]] = Flights(monotonic=monotonic)
+        self._inquiries = Inquiries(self._shelf, clocks=clocks, monotonic=monotonic)
+        self._flights = self._inquiries.flights
         self._clocks = clocks
         self._monotonic = monotonic
         self._figures = CacheFigures()
@@ -101,18 +83,18 @@ class Cache(Generic[V]):
         verdict = judge(kept, freshness, self._clocks, now)
         if verdict.serve is None:
             # No await since the look: an answer is either kept by now or its flight can be joined.
-            return await self._ask(key, _Way(load, admit, board, so_far), freshness, verdict)
+            way = Way(load, admit, board, so_far)
+            found = await self._inquiries.make(key, way, freshness, verdict)
+            self._count(found)
+            return found
         if verdict.refresh and not freshness.only_if_cached:
             with suppress(RateLimitedError):
-                self._figures.refreshes += self._flights.begin(
-                    key, lambda: self._fetch(key, load), admit
-                )
+                self._figures.refreshes += self._inquiries.begin(key, load, admit)
         if now < verdict.serve.fresh_until:
             self._figures.hits += 1
             return Found(verdict.serve, "hit", key=key)
         self._figures.stale += 1
-        if not verdict.refresh:
-            self._figures.stale_if_error += 1
+        self._figures.stale_if_error += not verdict.refresh
         return Found(verdict.serve, "stale", key=key)
 
     def look(self, key: Hashable) -> Found[V] | None:
@@ -171,114 +153,12 @@ class Cache(Generic[V]):
         """Cancel the loads under way and wait for their end; what is kept stays readable."""
         await self._flights.aclose()
 
-    async def _ask(
-        self,
-        key: Hashable,
-        way: _Way[V],
-        wish: Freshness,
-        verdict: Verdict[V],
-    ) -> Found[V]:
-        if wish.only_if_cached:
-            raise NotCachedError("Nothing that is kept will do, and no call was wanted.")
-        old, forward = verdict.old, verdict.forward
-        now = self._monotonic()
-        since = None if wish.max_age_s is None else now - wish.max_age_s
-        if wish.no_cache:
-            since = now - self._clocks.now_s
-        try:
-            landed, led = await self._flights.join(
-                key,
-                lambda: self._fetch(key, way.load),
-                way.admit,
-                board=way.board,
-                keep=not wish.no_store,
-                since=since,
-                wait_s=self._wait_s(wish, verdict, now),
-            )
-        except TimeoutError:
-            if old is not None and not self._still(old, wish):
-                old = None
-            found = None
-            if old is None or verdict.gap:
-                found = await self._hurried(key, wish, forward, way)
-            if found is None and old is not None:
-                self._figures.stale += 1
-                found = Found(old, "stale", forward, late=True, key=key)
-            if found is None:
-                raise UpstreamTimeoutError("There was no answer in time.") from None
-            return found
-        kept = landed.kept
-        if wish.finds_failed(kept) and old is not None and self._still(old, wish):
-            self._figures.stale += 1
-            self._figures.stale_if_error += 1
-            error = kept.error or UpstreamUnavailableError("The answer has a gap.")
-            return Found(old, "stale", forward, landed.stored, error=error, key=key)
-        if led:
-            self._figures.misses += 1
+    def _count(self, found: Found[V]) -> None:
+        figures = self._figures
+        if found.how == "miss":
+            figures.misses += 1
+        elif found.how == "collapsed":
+            figures.collapsed += 1
         else:
-            self._figures.collapsed += 1
-        return Found(kept, "miss" if led else "collapsed", forward, landed.stored, key=key)
-
-    def _wait_s(self, wish: Freshness, verdict: Verdict[V], now: float) -> float | None:
-        """Return how long to wait for the origin; None is as long as it takes."""
-        old, soft_s = verdict.old, self._clocks.soft_wait_s
-        # Patience is cut short only for what may still stand in by then.
-        if not verdict.soft or old is None:
-            return wish.wait_s
-        if not may_stand_in(old, wish, self._clocks, now + soft_s):
-            return wish.wait_s
-        return soft_s if wish.wait_s is None else min(wish.wait_s, soft_s)
-
-    async def _hurried(
-        self,
-        key: Hashable,
-        wish: Freshness,
-        forward: Forward,
-        way: _Way[V],
-    ) -> Found[V] | None:
-        """Return what there is so far for a caller whose time is over; the flight goes on."""
-        began = self._flights.began_at(key)
-        kept = self._store.peek(key)
-        if began is None or kept is None or kept.stored_at != began or kept.error is not None:
-            kept = None  # else it was made of this flight, for one who was out of time before
-        if kept is None or self._monotonic() >= kept.fresh_until:
-            loaded = None if began is None or wish.whole else await way.so_far()
-            if loaded is None or began is None:
-                return None
-            kept = self._shelf.dated(loaded.value, None, loaded.size_bytes, loaded.ttl_s)
-            kept = replace(kept, stored_at=began)
-            landed = self._shelf.land(key, kept, keep=not wish.no_store)
-        else:
-            landed = Landed(kept, stored=False)
-        self._figures.collapsed += 1
-        return Found(landed.kept, "collapsed", forward, landed.stored, late=True, key=key)
-
-    def _still(self, old: Kept[V], wish: Freshness) -> bool:
-        # The wait itself may have been longer than what was left of the clock.
-        return may_stand_in(old, wish, self._clocks, self._monotonic())
-
-    async def _fetch(self, key: Hashable, load: Callable[[], Awaitable[Loaded[V]]]) -> Landed[V]:
-        clocks, begun = self._clocks, self._monotonic()
-        try:
-            loaded = await load()
-        except ServiceError as error:
-            if error.nature == "refusal":
-                if self._flights.keeps(key):
-                    self._store.pop(key)  # what it contradicts is no answer any more
-                raise
-            # A copy is kept: the original holds the frames, and with them the bodies, of its call.
-            told = fresh_copy(error)
-            if error.nature == "crowd":
-                # Said by ourselves of this moment, and not of the origin: no reason not to ask it.
-                return Landed(self._shelf.dated(None, told, FAILURE_BYTES, 0.0), stored=False)
-            if error.nature == "outage":
-                kept = self._shelf.dated(None, told, FAILURE_BYTES, clocks.failure_ttl_s)
-                # For a caller who wants nothing kept too: it is no answer that others might see,
-                # and the origin would be asked once for each of them.
-                return self._shelf.land(key, kept, keep=self._flights.is_latest(key))
-            kept = self._shelf.dated(None, told, FAILURE_BYTES, clocks.not_found_ttl_s, begun)
-            return self._shelf.land(key, kept, keep=self._flights.keeps(key))
-        since = begun if loaded.whole else None
-        kept = self._shelf.dated(loaded.value, None, loaded.size_bytes, loaded.ttl_s, since)
-        kept = replace(kept, stored_at=begun, whole=loaded.whole)
-        return self._shelf.land(key, kept, keep=self._flights.keeps(key))
+            figures.stale += 1
+            figures.stale_if_error += found.error is not None

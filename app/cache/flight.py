@@ -2,36 +2,21 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
-from contextvars import Context, ContextVar, copy_context
+from contextvars import Context, copy_context
 from typing import Final, Generic, TypeVar
 
+from app.cache.commitment import PROMISE, Promise
+from app.cache.failure import fresh_copy
 from app.errors import ServiceError, UpstreamUnavailableError
 
 _RETRY_AFTER_S: Final = 1.0
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
-E = TypeVar("E", bound=BaseException)
 
 
 def everybody() -> None:
     """Let a load begin, or be joined, whoever asks."""
-
-
-class _Promise:
-    """Whether a flight has begun what leaving would not undo.
-
-    Apart from the flight: what a load leaves open, such as a connection, keeps its context alive,
-    and would keep the answer with it.
-    """
-
-    __slots__ = ("made",)
-
-    def __init__(self) -> None:
-        self.made = False
-
-
-_PROMISE: Final[ContextVar[_Promise | None]] = ContextVar("promise", default=None)
 
 
 class _Flight(Generic[V]):
@@ -40,7 +25,7 @@ class _Flight(Generic[V]):
     __slots__ = ("began_at", "context", "keep", "owned", "promise", "task", "waiters")
 
     def __init__(
-        self, task: asyncio.Task[V], context: Context, promise: _Promise, began_at: float
+        self, task: asyncio.Task[V], context: Context, promise: Promise, began_at: float
     ) -> None:
         self.task = task
         self.context = context  # what runs in the task sees it, and what it begins a copy
@@ -49,17 +34,6 @@ class _Flight(Generic[V]):
         self.waiters = 0
         self.owned = False  # goes on without anybody who waits
         self.keep = False  # somebody wants the answer kept
-
-
-def commit() -> None:
-    """Let the flight that runs this go on to its end, whoever leaves it.
-
-    For the moment before a load does what can't be taken back: the next to ask would else cause
-    the same again. What it began in tasks of its own speaks for it.
-    """
-    promise = _PROMISE.get()
-    if promise is not None:
-        promise.made = True
 
 
 class Flights(Generic[K, V]):
@@ -117,21 +91,8 @@ class Flights(Generic[K, V]):
         else:
             joined.context.run(board)
         flight = joined or self._start(key, load)
-        flight.waiters += 1  # (1)
         flight.keep = flight.keep or keep
-        try:
-            # `wait` leaves the task alone when the caller is cancelled, and unlike `shield` it does
-            # not raise the task's one exception object through every caller's frames.
-            await asyncio.wait((flight.task,), timeout=wait_s)
-            if not flight.task.done():
-                flight.owned = True
-                raise TimeoutError
-        finally:
-            flight.waiters -= 1
-            flight.owned = flight.owned or (flight.promise.made and not flight.waiters)
-            if not (flight.waiters or flight.owned or flight.task.done()):
-                self._release(key, flight)  # (2)
-                flight.task.cancel()
+        await self._stay(key, flight, wait_s)
         return _landed(flight.task), joined is None
 
     def begin(
@@ -183,6 +144,23 @@ class Flights(Generic[K, V]):
                 task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    async def _stay(self, key: K, flight: _Flight[V], wait_s: float | None) -> None:
+        """Wait until `flight` has landed; the last to leave early ends it, unless it goes on."""
+        flight.waiters += 1  # (1): nothing was awaited since it was looked up
+        try:
+            # `wait` leaves the task alone when the caller is cancelled, and unlike `shield` it does
+            # not raise the task's one exception object through every caller's frames.
+            await asyncio.wait((flight.task,), timeout=wait_s)
+            if not flight.task.done():
+                flight.owned = True
+                raise TimeoutError
+        finally:
+            flight.waiters -= 1
+            flight.owned = flight.owned or (flight.promise.made and not flight.waiters)
+            if not (flight.waiters or flight.owned or flight.task.done()):
+                self._release(key, flight)  # (2)
+                flight.task.cancel()
+
     def _in_the_air(self, key: K) -> _Flight[V] | None:
         flight = self._joinable.get(key)
         # A task may be done while its callbacks still wait for their turn: that flight has landed.
@@ -203,8 +181,8 @@ class Flights(Generic[K, V]):
         async def run() -> V:
             return await load()
 
-        context, promise = copy_context(), _Promise()
-        context.run(_PROMISE.set, promise)
+        context, promise = copy_context(), Promise()
+        context.run(PROMISE.set, promise)
         task = asyncio.create_task(run(), context=context)
         flight = _Flight(task, context, promise, self._monotonic())
         flight.task.add_done_callback(end)
@@ -221,18 +199,6 @@ def _complain(task: asyncio.Task[V], error: BaseException) -> None:
     """Tell the loop of a bug that may have had nobody to be told to."""
     context = {"message": "A refresh crashed", "exception": error, "task": task}
     task.get_loop().call_exception_handler(context)
-
-
-def fresh_copy(error: E) -> E:
-    """Return an error of the same class, words and facts, with no traceback, cause or context.
-
-    An exception object collects the frames of everyone who raises it, so a shared one would grow
-    with each caller and keep alive whatever those frames hold.
-    """
-    # Not `copy.copy`: it calls `__init__`, which may ask for keywords that `args` does not hold.
-    copy = type(error).__new__(type(error), *error.args)
-    copy.__dict__.update(error.__dict__)
-    return copy
 
 
 def _landed(task: asyncio.Task[V]) -> V:

@@ -95,6 +95,22 @@ def may_stand_in(good: Kept[V] | None, wish: Freshness, clocks: Clocks, now: flo
     return good.stale_s(now) < limit_s or _max_stale_allows(good, wish, now)
 
 
+def begun_since(wish: Freshness, clocks: Clocks, now: float) -> float | None:
+    """Return when at the earliest a load may have begun to be joined, None if whenever."""
+    if wish.no_cache:
+        return now - clocks.now_s
+    return None if wish.max_age_s is None else now - wish.max_age_s
+
+
+def patience_s(verdict: Verdict[V], wish: Freshness, clocks: Clocks, now: float) -> float | None:
+    """Return how long to wait for the origin; None is as long as it takes."""
+    old, soft_s = verdict.old, clocks.soft_wait_s
+    # Patience is cut short only for what may still stand in by then.
+    if not verdict.soft or not may_stand_in(old, wish, clocks, now + soft_s):
+        return wish.wait_s
+    return soft_s if wish.wait_s is None else min(wish.wait_s, soft_s)
+
+
 def graces(kept: Kept[V] | None, clocks: Clocks, now: float) -> tuple[float | None, float | None]:
     """Return for how long the last whole answer may be served while it is loaded, and on failure.
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
 
-from app.cache.answers import Clocks, Kept
+from app.cache.answers import Clocks, Kept, Loaded
+from app.cache.failure import FAILURE_BYTES
 from app.cache.store import Store
 from app.errors import ServiceError
 
@@ -22,7 +23,11 @@ class Landed(Generic[V]):
 
 
 class Shelf(Generic[V]):
-    """Puts what came where it belongs; every TTL is spread by ±10 %."""
+    """Puts what came where it belongs; every TTL is spread by ±10 %.
+
+    It counts since the load began, but from now on for what a slow origin caused, failures and
+    gaps: it would else be over before it spared anyone a call.
+    """
 
     def __init__(
         self,
@@ -37,22 +42,16 @@ class Shelf(Generic[V]):
         self._monotonic = monotonic
         self._rand = rand
 
-    def dated(
-        self,
-        value: V | None,
-        error: ServiceError | None,
-        size_bytes: int,
-        ttl_s: float,
-        since: float | None = None,
-    ) -> Kept[V]:
-        """Return it with a freshness that counts `since` then, or from now.
+    def answer(self, loaded: Loaded[V], begun: float) -> Kept[V]:
+        """Return what a load that began at `begun` brought, with its clocks."""
+        since = begun if loaded.whole else self._monotonic()
+        fresh_until = since + self._spread(loaded.ttl_s)
+        return Kept(loaded.value, None, begun, fresh_until, loaded.size_bytes, loaded.whole)
 
-        From now counts what a slow origin caused, failures and gaps: it would else be over before
-        it spared anyone a call.
-        """
-        at = self._monotonic() if since is None else since
-        spread = 1 - _JITTER + 2 * _JITTER * self._rand()
-        return Kept(value, error, at, at + ttl_s * spread, size_bytes)
+    def failure(self, error: ServiceError, ttl_s: float, since: float | None = None) -> Kept[V]:
+        """Return a failure with its clocks; an answer by name counts `since` then."""
+        since = self._monotonic() if since is None else since
+        return Kept(None, error, since, since + self._spread(ttl_s), FAILURE_BYTES)
 
     def land(self, key: Hashable, kept: Kept[V], *, keep: bool) -> Landed[V]:
         """Keep what came, before the last whole answer if it is none itself.
@@ -105,3 +104,6 @@ class Shelf(Generic[V]):
             else:
                 self.store.put(key, good.revoke(now), size_bytes=good.size_bytes)
         return len(keys)
+
+    def _spread(self, ttl_s: float) -> float:
+        return ttl_s * (1 - _JITTER + 2 * _JITTER * self._rand())

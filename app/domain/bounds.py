@@ -1,6 +1,7 @@
 """Times of a query → the one bound that a field may carry (P§5.3), and what is cut here."""
 
-from typing import TypeAlias
+from collections.abc import Mapping
+from typing import NamedTuple, TypeAlias
 
 from app.domain.filters import Keep
 from app.domain.moments import resolve
@@ -55,15 +56,15 @@ def sort_bounds(
         and ((place.key_ns > near_ns) is query.descending)
     )
     if place is not None and not outside:
-        beyond = bound_by(name, (past, place.key_ns))
+        beyond = _bound_by(name, (past, place.key_ns))
         if place.ends_tie:
             return beyond, None
         if query.in_tie:
             tie = ((name, rfc3339(place.key_ns)), ("id", f"{up_to}({place.number})"))
             end = Position.tie_end(place.key_ns, descending=query.descending)
             return tie, (end, beyond)
-        return bound_by(name, (up_to, place.key_ns)), None
-    bound = bound_by(name, (near, near_ns), (far, far_ns))
+        return _bound_by(name, (up_to, place.key_ns)), None
+    bound = _bound_by(name, (near, near_ns), (far, far_ns))
     leads = near_ns is None and not query.descending  # the year 1 would, over a bound at the end
     if query.sort in _ALWAYS_THERE or query.ids or (bound and not leads):
         return bound, None
@@ -71,7 +72,36 @@ def sort_bounds(
     return ((name, _EPOCH),), None
 
 
-def ends_before(field: InstantField, bound_ns: int) -> Keep:
+class Cut(NamedTuple):
+    """How windows are cut: `params` go out, and `keeps` are checked here.
+
+    What lacks one of the `timed` fields is no match.
+    """
+
+    params: Params
+    keeps: list[Keep]
+    timed: tuple[InstantField, ...]
+
+
+def cut(
+    bounds: Mapping[InstantField, tuple[int | None, int | None]],
+    names: Mapping[InstantField, str],
+) -> Cut:
+    """Return how the windows of fields that are not sorted by are cut."""
+    params: Params = ()
+    keeps, timed = [], []
+    for field, (after, before) in sorted(bounds.items()):
+        # One bound a field is all the platform takes (P§5.3); the other is cut here.
+        params += _bound_by(names[field], ("ge", after), ("lt", before))
+        if after is not None and before is not None:
+            keeps.append(_ends_before(field, before))
+        elif before is not None:
+            # The year 1 is before everything; a scan for that alone would cost all others.
+            timed.append(field)
+    return Cut(params, keeps, tuple(timed))
+
+
+def _ends_before(field: InstantField, bound_ns: int) -> Keep:
     """Return the check that a time is there and before `bound_ns`."""
 
     def keep(reading: Reading[Item]) -> bool:
@@ -81,7 +111,7 @@ def ends_before(field: InstantField, bound_ns: int) -> Keep:
     return keep
 
 
-def bound_by(name: str, *bounds: tuple[str, int | None]) -> Params:
+def _bound_by(name: str, *bounds: tuple[str, int | None]) -> Params:
     """Return the first of `bounds` that there is, as the platform's filter."""
     for operator, ns in bounds:
         if ns is not None:

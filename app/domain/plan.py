@@ -2,22 +2,12 @@
 
 from dataclasses import dataclass
 
-from app.domain.bounds import Params, bound_by, ends_before, order_by, sort_bounds, windows
+from app.domain.bounds import Params, cut, order_by, sort_bounds, windows
 from app.domain.columns import TIMES
 from app.domain.filters import Keep, Tenants, local_filters, sight, unknown_tenants
 from app.domain.pushing import push
-from app.domain.query import ActivityQuery, Position, TaskQuery
+from app.domain.query import Position, TaskQuery
 from app.domain.reading import InstantField, Item, Reading
-from app.domain.status import CANCELING, COMPLETED, FINISHED, UNFINISHED
-
-_CODES = {status.status: code for code, status in FINISHED.items()}
-_STATES = {
-    **{
-        word: frozenset(state for state, status in UNFINISHED.items() if status.status == word)
-        for word in {status.status for status in UNFINISHED.values()}
-    },
-    CANCELING.status: frozenset(UNFINISHED),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,78 +87,28 @@ def make_plan(
     Ages are rounded down to `step_s`, so that equal questions share an answer. `tenants` says which
     number stands for a tenant's UUID, and learns while the plan's `keep` looks at items.
     """
-    pushed = push(query, account)
-    if pushed is None:
-        return None
-    conditions, keeps = pushed.conditions, [*local_filters(query, tenants), *pushed.keeps]
-    if query.statuses is not None:
-        cancels = not isinstance(query, ActivityQuery)
-        keeps += _push_statuses(frozenset(query.statuses), conditions, cancels=cancels)
-    if not all(conditions.values()):
-        return None
-    params = [(name, value) for name in sorted(conditions) for value in sorted(conditions[name])]
-    bounds = windows(query, now_ns, step_s)
-    if bounds is None:
+    pushed, bounds = push(query, account), windows(query, now_ns, step_s)
+    if pushed is None or bounds is None:
         return None
     names = TIMES[type(query)]
     after_ns, before_ns = bounds.pop(query.sort, (None, None))
-    begun, timed = len(params), []
-    for field, (after, before) in sorted(bounds.items()):
-        # One bound a field is all the platform takes (P§5.3); the other is cut here.
-        params += bound_by(names[field], ("ge", after), ("lt", before))
-        if after is not None and before is not None:
-            keeps.append(ends_before(field, before))
-        elif before is not None:
-            # The year 1 is before everything; a scan for that alone would cost all others.
-            timed.append(field)
-    params += order_by(names[query.sort], descending=query.descending)
-    bound, rest = sort_bounds(query, names[query.sort], after_ns, before_ns)
-    then = None
-    if rest is not None:
-        then = rest[0], (*params[:begun], *rest[1], *params[begun:])
+    bound, tied = sort_bounds(query, names[query.sort], after_ns, before_ns)
+    others = cut(bounds, names)
+    order = order_by(names[query.sort], descending=query.descending)
+    head, tail = pushed.params, others.params + order
     return Plan(
-        (*params[:begun], *bound, *params[begun:]),
-        _all(keeps),
-        query.sort,
-        query.descending,
-        after_ns,
-        before_ns,
-        query.position,
-        sight(query.within, tenants),
-        then,
-        bool(unknown_tenants(query, account, tenants)),
-        tuple(timed),
+        params=head + bound + tail,
+        keep=_all([*local_filters(query, tenants), *pushed.keeps, *others.keeps]),
+        field=query.sort,
+        descending=query.descending,
+        after_ns=after_ns,
+        before_ns=before_ns,
+        position=query.position,
+        sees=sight(query.within, tenants),
+        then=None if tied is None else (tied[0], head + tied[1] + tail),
+        learns=bool(unknown_tenants(query, account, tenants)),
+        timed=others.timed,
     )
-
-
-def _push_statuses(
-    statuses: frozenset[str], conditions: dict[str, frozenset[str]], *, cancels: bool
-) -> list[Keep]:
-    """Narrow `conditions` to what can have one of `statuses`; return what is left to check.
-
-    Finished statuses are a result code each and exact. So are unfinished ones where nothing
-    `cancels`. Where it does, `cancelRequested` can't be asked for (P§4.1), so they are checked here
-    unless all four are wanted. Mixtures are checked too: a task that runs has no result code, so
-    none may be sent.
-    """
-    if "unknown" in statuses:
-        return [lambda reading: reading.item.status in statuses]
-    finished = statuses & _CODES.keys()
-    unfinished = statuses & _STATES.keys()
-    states = frozenset(state for status in unfinished for state in _STATES[status])
-    if finished:
-        states |= {COMPLETED}
-    _narrow(conditions, "state", states)
-    if not unfinished:
-        _narrow(conditions, "resultCode", frozenset(_CODES[status] for status in finished))
-        return []
-    if not finished and (not cancels or unfinished == _STATES.keys()):
-        return []
-    return [lambda reading: reading.item.status in statuses]
-
-
-def _narrow(conditions: dict[str, frozenset[str]], name: str, allowed: frozenset[str]) -> None:
-    conditions[name] = conditions[name] & allowed if name in conditions else allowed
 
 
 def _all(keeps: list[Keep]) -> Keep | None:

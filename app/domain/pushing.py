@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import quote_plus
 
+from app.domain.bounds import Params
 from app.domain.columns import COLUMNS, ONLY_IN_ACTIVITIES, TEXTS, Column, sent_values
 from app.domain.filters import Keep
-from app.domain.query import FilterName, TaskQuery
+from app.domain.narrowing import narrow
+from app.domain.query import ActivityQuery, FilterName, TaskQuery
 from app.domain.reading import Item, Reading
 from app.domain.values import CONTAINS
 
@@ -25,6 +27,12 @@ class Push:
 
     conditions: dict[str, frozenset[str]] = field(default_factory=dict)
     keeps: list[Keep] = field(default_factory=list)
+
+    @property
+    def params(self) -> Params:
+        """What goes out, always in the same order."""
+        sent = sorted(self.conditions.items())
+        return tuple([(name, value) for name, values in sent for value in sorted(values)])
 
 
 class _Offer(NamedTuple):
@@ -70,7 +78,10 @@ def push(query: TaskQuery, account: str) -> Push | None:
             pushed.conditions[offer.param] = offer.values
         if not offer.exact or room < 0:
             pushed.keeps.append(offer.check)
-    return pushed
+    if query.statuses is not None:
+        cancels = not isinstance(query, ActivityQuery)
+        pushed.keeps += narrow(pushed.conditions, frozenset(query.statuses), cancels=cancels)
+    return pushed if all(pushed.conditions.values()) else None
 
 
 def _spellings(name: FilterName, values: tuple[str, ...], account: str) -> frozenset[str]:

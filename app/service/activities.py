@@ -14,7 +14,7 @@ from app.domain.bounds import Params
 from app.domain.filters import Keep, visible
 from app.domain.reading import Reading
 from app.domain.task import Task
-from app.service.fanout import Outcome
+from app.service.outcome import Outcome
 from app.service.reading import Platform
 from app.service.rounds import Rounds
 

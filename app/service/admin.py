@@ -1,27 +1,19 @@
 """What admins may do with kept answers: end them, or be told how a request would be answered."""
 
-from collections.abc import Hashable, Iterable, Iterator
-from typing import Annotated, Any, TypeVar
+from collections.abc import Hashable
+from typing import Annotated, Any
 
 import msgspec
 
 from app.cache.freshness import Freshness
-from app.domain.plan import Plan, make_plan
-from app.domain.query import Shape, TaskQuery
+from app.domain.query import TaskQuery
 from app.errors import AccountNotFoundError, ScopeDeniedError
-from app.service.activities import TASKS_PER_CALL, steps_of
-from app.service.batch import Batch
 from app.service.encode import key_text
+from app.service.forecast import UpstreamCall, upstream_calls
 from app.service.house import House
-from app.service.nouns import ACTIVITIES, TASKS
-from app.service.questions import OneItem
-from app.service.reading import with_filters
+from app.service.questions import OneItem, QueryT, Question, Tree, as_kept
 from app.service.scope import Scope
-from app.service.tasks import Tree
 
-Question = TaskQuery | Tree | OneItem
-QueryT = TypeVar("QueryT", bound=TaskQuery)
-_NS = 1_000_000_000
 Meta = msgspec.Meta
 _AnId = Annotated[str, Meta(min_length=1, max_length=64)]
 
@@ -51,20 +43,6 @@ class Purged(msgspec.Struct, frozen=True):
     """How many answers were kept and matched."""
 
     purged: int
-
-
-class UpstreamCall(msgspec.Struct, frozen=True):
-    """A list or an item that an account would be asked for, as the platform spells it."""
-
-    account: str
-    noun: str
-    parameters: Annotated[
-        tuple[str, ...],
-        Meta(
-            description="`…` stands for the tasks that a call before finds; with few of them there "
-            "are fewer such calls."
-        ),
-    ]
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -119,7 +97,7 @@ class Admin:
         def matches(key: Hashable) -> bool:
             if not isinstance(key, Question) or not _is_within(key, scope):
                 return False
-            within = account is None or account in _accounts(key)
+            within = account is None or account in key.accounts
             return within and (question is None or _asks(key, question))
 
         return self._house.cache.purge(matches, hard=hard)
@@ -131,11 +109,12 @@ class Admin:
             ScopeDeniedError: it goes on from a place that may be that of an unseen item.
         """
         walked = isinstance(question, TaskQuery) and question.position is not None
-        if walked and _within(question) is not None:
+        if walked and question.within is not None:
             raise ScopeDeniedError("Cursors are explained to those who see every tenant.")
         if isinstance(question, TaskQuery):
-            question = _as_kept(question)
+            question = as_kept(question)
         told = self._house.cache.explain(question, freshness)
+        calls = () if told.how == "hit" else upstream_calls(question, self._house)
         return Explanation(
             query=msgspec.to_builtins(question),
             key=key_text(question),
@@ -148,67 +127,19 @@ class Admin:
             problem=told.problem,
             probe_in_s=told.probe_in_s,
             in_the_air=told.in_the_air,
-            upstream_calls=() if told.how == "hit" else tuple(self._calls(question)),
+            upstream_calls=tuple(calls),
         )
-
-    def _calls(self, question: Question) -> Iterator[UpstreamCall]:
-        if isinstance(question, OneItem):
-            ref = question.ref
-            asked = ("id", ref.number) if ref.number else ("uuid", str(ref.uuid))
-            for account in question.accounts:
-                yield _call(account, question.noun, [asked])
-                yield from _steps(account, question.shape, 1)
-            return
-        query = question.query if isinstance(question, Tree) else question
-        noun = TASKS if type(query) is TaskQuery else ACTIVITIES
-        batch = Batch(noun, query.ids, query.accounts)
-        for account in query.accounts:
-            plan = self._plan(query, account)
-            lists = [params for _, params in plan.lists] if plan is not None else []
-            most = query.limit
-            if query.ids:
-                wanted = batch.wanted(account)
-                lists = [each for ids in wanted for each in (ids, with_filters(plan, ids)) if each]
-                most = min(most, sum(map(len, wanted))) if plan is not None else 0
-            yield from (_call(account, noun.one, params) for params in lists)
-            if lists:
-                yield from _steps(account, query.shape, most)
-
-    def _plan(self, query: TaskQuery, account: str) -> Plan | None:
-        ttl_s, anchor_ns = self._house.moment(query, int(self._house.clock() * _NS))
-        return make_plan(
-            query, account, now_ns=anchor_ns, step_s=ttl_s, tenants=self._house.tenants
-        )
-
-
-def _call(account: str, noun: str, params: Iterable[tuple[str, str]]) -> UpstreamCall:
-    return UpstreamCall(account, noun, tuple(f"{name}={value}" for name, value in params))
-
-
-def _steps(account: str, shape: Shape, tasks: int) -> Iterator[UpstreamCall]:
-    """Yield the calls for the activities of at most so many `tasks`, if they are asked for."""
-    if "activities" in shape.include:
-        for _ in range(0, tasks, TASKS_PER_CALL):
-            yield _call(account, ACTIVITIES.one, steps_of("…"))
-
-
-def _accounts(question: Question) -> tuple[str, ...]:
-    return question.query.accounts if isinstance(question, Tree) else question.accounts
-
-
-def _within(question: Question) -> tuple[str, ...] | None:
-    return question.query.within if isinstance(question, Tree) else question.within
 
 
 def _is_within(question: Question, scope: Scope) -> bool:
     """Say whether all that an answer may show is in `scope`."""
-    visible = all(scope.sees(account) for account in _accounts(question))
-    return visible and scope.tenants in {None, _within(question)}
+    visible = all(scope.sees(account) for account in question.accounts)
+    return visible and scope.tenants in {None, question.within}
 
 
 def _asks(question: Question, other: Question) -> bool:
     """Say whether both ask the same, whoever sees how much of the answer."""
-    return _bare(question) == _bare(other) and {*_accounts(question)} <= {*_accounts(other)}
+    return _bare(question) == _bare(other) and {*question.accounts} <= {*other.accounts}
 
 
 def _bare(question: Question) -> Question:
@@ -220,9 +151,4 @@ def _bare(question: Question) -> Question:
 
 
 def _bare_query(query: QueryT) -> QueryT:
-    return msgspec.structs.replace(_as_kept(query), accounts=(), within=None)
-
-
-def _as_kept(query: QueryT) -> QueryT:
-    """Return the question that is asked for `query`: whoever takes no gaps asks the same."""
-    return msgspec.structs.replace(query, partial=True)
+    return msgspec.structs.replace(as_kept(query), accounts=(), within=None)

@@ -6,9 +6,9 @@ from app.domain.bounds import order_by
 from app.domain.columns import TIMES
 from app.domain.filters import sight, visible
 from app.domain.query import LIMIT_MAX, TaskQuery
-from app.service.fanout import first_failure
 from app.service.house import House
 from app.service.nouns import Noun
+from app.service.outcome import first_failure
 from app.service.reading import Platform
 from app.service.rounds import Rounds
 

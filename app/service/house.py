@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from app.cache.cache import Cache
 from app.domain.cursor import CursorCodec
 from app.domain.filters import Tenants
+from app.domain.plan import Plan, make_plan
 from app.domain.query import TaskQuery
 from app.service.encode import Answer
 from app.service.fanout import Fanout
 
-NS = 1_000_000_000
+_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,16 @@ class Lifetimes:
     unfinished_s: float
     finished_s: float
     item_finished_s: float
+
+
+class Anchor(NamedTuple):
+    """How long an answer is fresh, and the now of its ages, in Unix nanoseconds.
+
+    That now stands on the step that ages are rounded to, so that equal walks share every page.
+    """
+
+    ttl_s: float
+    now_ns: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,16 +44,25 @@ class House:
     cursors: CursorCodec
     lifetimes: Lifetimes
     scan_pages_max: int
-    clock: Callable[[], float]
     monotonic: Callable[[], float]
     tenants: Tenants
 
-    def moment(self, query: TaskQuery, now_ns: int) -> tuple[float, int]:
-        """Return how long the answer is fresh, in seconds, and the now of its ages.
-
-        That stands on the step that ages are rounded to, so that equal walks share every page.
-        """
+    def anchor(self, query: TaskQuery, now_ns: int) -> Anchor:
+        """Return the anchor of an answer that is begun at `now_ns`."""
         ttl_s = self.lifetimes.unfinished_s
         if query.only_finished:
             ttl_s = self.lifetimes.finished_s
-        return ttl_s, query.anchor_ns or now_ns // int(ttl_s * NS) * int(ttl_s * NS)
+        return Anchor(ttl_s, query.anchor_ns or now_ns // int(ttl_s * _NS) * int(ttl_s * _NS))
+
+    def plans(self, query: TaskQuery, anchor: Anchor) -> dict[str, Plan | None]:
+        """Return how each account answers `query`, None for one of which nothing can match."""
+        return {
+            account: make_plan(
+                query,
+                account,
+                now_ns=anchor.now_ns,
+                step_s=anchor.ttl_s,
+                tenants=self.tenants,
+            )
+            for account in query.accounts
+        }

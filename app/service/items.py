@@ -3,18 +3,17 @@
 from collections.abc import Hashable
 from dataclasses import replace
 
-import msgspec
-
 from app.domain.parsing import Asked
 from app.domain.query import Shape, TaskQuery
 from app.errors import ParameterFault, ScopeDeniedError
 from app.service.denial import denies
+from app.service.dressing import Arrange
 from app.service.encode import USUAL, Delivery, Wanted
-from app.service.fanout import partial_denied
 from app.service.house import House
-from app.service.loading import Arrange, Loader
+from app.service.loading import Loader
 from app.service.nouns import Noun
-from app.service.questions import OneItem, point, resolve
+from app.service.outcome import partial_denied
+from app.service.questions import OneItem, as_kept, point, resolve
 from app.service.rounds import Load, UnderWay
 from app.service.scope import Caller
 
@@ -53,8 +52,7 @@ class ItemService:
 
         `arrange` puts the items of the page into another form, which `key` stands for.
         """
-        # Whether a partial answer will do changes nothing in the question.
-        whole = msgspec.structs.replace(query, partial=True)
+        whole = as_kept(query)
         if not query.partial:
             wanted = replace(wanted, whole=True)
         found = await self._answer(

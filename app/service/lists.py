@@ -9,9 +9,10 @@ import msgspec
 from app.domain.cursor import CURSOR_LENGTH_MAX, CursorCodec
 from app.domain.query import Age, Position, TaskQuery
 from app.errors import UriTooLongError
-from app.service.encode import AccountMeta, Answer, ListMeta, PageInfo, encode_page, time_text
-from app.service.fanout import Outcome
+from app.service.encode import Answer, encode_page, time_text
+from app.service.envelope import AccountMeta, ListMeta, PageInfo
 from app.service.nouns import Noun
+from app.service.outcome import Outcome
 from app.service.walk import Slice
 
 # Longer in a cursor than any there is: digits that don't repeat can't be packed.

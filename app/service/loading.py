@@ -1,38 +1,35 @@
 """Questions → answers: the accounts are asked, and what they gave is merged, dressed, encoded."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any
 
 from app.cache.answers import Loaded
 from app.domain.filters import Keep, sight, unknown_tenants
-from app.domain.plan import Plan, make_plan
-from app.domain.projection import projection
-from app.domain.query import Shape, TaskQuery
+from app.domain.plan import Plan
+from app.domain.query import TaskQuery
 from app.domain.reading import Reading
 from app.domain.strangers import blamed
 from app.errors import UpstreamFailedError
-from app.service.activities import Attached, attach
 from app.service.batch import Batch
 from app.service.denial import is_denied
+from app.service.dressing import Arrange, dress
 from app.service.encode import Answer, encode
-from app.service.fanout import (
+from app.service.house import House
+from app.service.lists import Content, ListPage
+from app.service.merge import merge
+from app.service.nouns import Noun
+from app.service.outcome import (
     Outcome,
     first_failure,
     is_crowded,
     only_one,
     refuse_failures,
 )
-from app.service.house import House
-from app.service.lists import Content, ListPage
-from app.service.merge import merge
-from app.service.nouns import Noun
 from app.service.questions import OneItem
 from app.service.reading import Platform, read_batch, read_slice
 from app.service.rounds import Rounds
 from app.service.walk import Slice
-
-Arrange: TypeAlias = Callable[[Sequence[Any]], Sequence[Any]]
 
 _PARTIAL_TTL_S = 4.5  # at most 5 s with the cache's spread
 _ITEM_UNFINISHED_TTL_S = 5
@@ -54,15 +51,10 @@ class Loader:
             ServiceError: every account failed.
             AmbiguousIdError: several accounts know an id that was asked for.
         """
-        house, now_ns = self._house, rounds.began_ns
-        ttl_s, anchor_ns = house.moment(query, now_ns)
-        page = ListPage(self._noun, query, anchor_ns=anchor_ns, cursors=house.cursors)
-        plans = {
-            account: make_plan(
-                query, account, now_ns=anchor_ns, step_s=ttl_s, tenants=house.tenants
-            )
-            for account in query.accounts
-        }
+        house = self._house
+        anchor = house.anchor(query, rounds.began_ns)
+        page = ListPage(self._noun, query, anchor_ns=anchor.now_ns, cursors=house.cursors)
+        plans = house.plans(query, anchor)
         if query.position is None:
             page.refuse_if_endless()
         batch = Batch(self._noun, query.ids, query.accounts)
@@ -70,13 +62,10 @@ class Loader:
         if not asked:
             denied = await is_denied(query, self._noun, house, rounds)
             answer = await page.empty(denied=denied, rest=rounds.rest)
-            return Loaded(answer, answer.size_bytes, ttl_s)
+            return Loaded(answer, answer.size_bytes, anchor.ttl_s)
 
         async def read(platform: Platform, account: str) -> Slice:
-            try:
-                return await self._read(platform, account, query, plans[account], batch)
-            except UpstreamFailedError as exc:
-                raise blamed(exc, query) from exc
+            return await self._read(platform, account, query, plans[account], batch)
 
         outcomes = await rounds.ask(asked, read)
         refuse_failures(outcomes)
@@ -86,8 +75,7 @@ class Loader:
         )
         answer = await page.filled(content, outcomes, rest=rounds.rest)
         whole = all(each.error is None for each in outcomes)
-        if not whole:
-            ttl_s = _partial_ttl_s(ttl_s, outcomes)
+        ttl_s = anchor.ttl_s if whole else _partial_ttl_s(anchor.ttl_s, outcomes)
         return Loaded(answer, answer.size_bytes, ttl_s, whole=whole)
 
     async def load_one(self, question: OneItem, rounds: Rounds) -> Loaded[Answer]:
@@ -108,8 +96,8 @@ class Loader:
 
         outcomes = await rounds.ask(question.accounts, read)
         reading, failure = only_one(outcomes, noun, text)
-        dressed = await self._dress(
-            [reading], question.shape, within=question.within, rounds=rounds
+        dressed = await dress(
+            [reading], question.shape, noun, self._house, rounds, within=question.within
         )
         if (missing := first_failure(dressed.failures)) is not None:
             raise missing
@@ -140,8 +128,14 @@ class Loader:
         """Return what the page shows, and how each account fared in the end."""
         slices = {each.account: each.value for each in outcomes if each.value is not None}
         merged = merge(slices.values(), descending=query.descending, limit=query.limit)
-        dressed = await self._dress(
-            merged.readings, query.shape, arrange, within=query.within, rounds=rounds
+        dressed = await dress(
+            merged.readings,
+            query.shape,
+            self._noun,
+            self._house,
+            rounds,
+            within=query.within,
+            arrange=arrange,
         )
         unread = [each.account for each in outcomes if each.account not in slices]
         failed = {each.account: each for each in dressed.failures}
@@ -162,13 +156,16 @@ class Loader:
         def pages_of(params: Any, limit: int) -> Any:
             return self._noun.pages(platform, params, limit)
 
-        if plan is None or query.ids:
-            return await read_batch(
-                pages_of, account, plan, batch.wanted(account), sees=self._sight(query.within)
+        try:
+            if plan is None or query.ids:
+                return await read_batch(
+                    pages_of, account, plan, batch.wanted(account), sees=self._sight(query.within)
+                )
+            return await read_slice(
+                pages_of, account, plan, limit=query.limit, pages_max=self._house.scan_pages_max
             )
-        return await read_slice(
-            pages_of, account, plan, limit=query.limit, pages_max=self._house.scan_pages_max
-        )
+        except UpstreamFailedError as exc:
+            raise blamed(exc, query) from exc
 
     def _unknown(self, query: TaskQuery, accounts: Iterable[str]) -> tuple[str, ...]:
         """Return a remark for each UUID whose subtree none of `accounts` can tell."""
@@ -179,35 +176,6 @@ class Loader:
             "below it may be missing; its own are here. Its number finds all."
             for uuid in sorted(frozenset.intersection(*told))
         )
-
-    async def _dress(
-        self,
-        readings: Sequence[Reading[Any]],
-        shape: Shape,
-        arrange: Arrange | None = None,
-        *,
-        within: tuple[str, ...] | None,
-        rounds: Rounds,
-    ) -> Attached:
-        """Return the items with the keys that `shape` asks for, some read in another round.
-
-        Of what is read further only that `within` the asker's tenants is shown.
-        """
-        raw, payload = "raw" in shape.include, "result_payload" in shape.include
-        dressed = Attached([reading.item_with(raw=raw, payload=payload) for reading in readings])
-        if "activities" in shape.include:
-            dressed = await attach(
-                dressed.items,
-                rounds,
-                pages_max=self._house.scan_pages_max,
-                sees=self._sight(within),
-            )
-        if arrange is not None:
-            dressed = replace(dressed, items=arrange(dressed.items))
-        if not shape.fields:
-            return dressed
-        cut = projection(self._noun.kind, shape.fields)
-        return replace(dressed, items=[cut(item) for item in dressed.items])
 
 
 def _partial_ttl_s(ttl_s: float, outcomes: Sequence[Outcome[Any]]) -> float:

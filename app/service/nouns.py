@@ -18,7 +18,7 @@ from app.errors import (
     TaskNotFoundError,
     UpstreamInvalidResponseError,
 )
-from app.service.encode import ActivityList, TaskList
+from app.service.envelope import ActivityList, TaskList
 from app.service.reading import Platform
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from difflib import get_close_matches
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
 from app.domain.ids import Ref, read_ref
 from app.domain.parsing import Asked
-from app.domain.query import Shape, TaskQuery
+from app.domain.query import ActivityQuery, Shape, TaskQuery
 from app.errors import AccountNotFoundError, CursorMismatchError, ParameterFault
 from app.service.house import House
 from app.service.nouns import Noun
@@ -22,6 +23,28 @@ class OneItem(msgspec.Struct, frozen=True):
     accounts: tuple[str, ...]
     shape: Shape
     within: tuple[str, ...] | None
+
+
+class Tree(msgspec.Struct, frozen=True):
+    """The question for the activities of a task as a tree, as a cache key."""
+
+    query: ActivityQuery
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The accounts that are asked."""
+        return self.query.accounts
+
+    @property
+    def within(self) -> tuple[str, ...] | None:
+        """What the asker may see."""
+        return self.query.within
+
+
+Question: TypeAlias = TaskQuery | Tree | OneItem
+"""All that is answered from the cache."""
+
+QueryT = TypeVar("QueryT", bound=TaskQuery)
 
 
 def resolve(asked: Asked, caller: Caller, house: House) -> TaskQuery:
@@ -71,6 +94,11 @@ def point(text: str, shape: Shape, caller: Caller, *, noun: Noun, house: House) 
     # The same number in the same accounts is the same question, with the alias or without.
     ref = msgspec.structs.replace(ref, account=None)
     return OneItem(noun.one, ref, accounts, shape, caller.scope.tenants)
+
+
+def as_kept(query: QueryT) -> QueryT:
+    """Return the question that is asked for `query`: whoever takes no gaps asks the same."""
+    return msgspec.structs.replace(query, partial=True)
 
 
 def _known(aliases: Sequence[str], caller: Caller, known: tuple[str, ...]) -> tuple[str, ...]:

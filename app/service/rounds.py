@@ -10,7 +10,8 @@ from typing_extensions import override
 from app.cache.answers import Loaded
 from app.errors import OverloadedError, UpstreamError, UpstreamTimeoutError
 from app.service.encode import Answer
-from app.service.fanout import Fanout, Outcome, no_time_left
+from app.service.fanout import Fanout
+from app.service.outcome import Outcome, no_time_left
 from app.service.reading import Platform
 
 # With less than this part of the deadline left nobody is asked any more: who could not answer in so

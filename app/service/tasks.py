@@ -11,14 +11,8 @@ from app.service.encode import USUAL, Delivery, Wanted
 from app.service.house import House
 from app.service.items import ItemService
 from app.service.nouns import ACTIVITIES, TASKS
-from app.service.questions import OneItem
+from app.service.questions import OneItem, Tree
 from app.service.scope import Caller
-
-
-class Tree(msgspec.Struct, frozen=True):
-    """The question for the activities of a task as a tree, as a cache key."""
-
-    query: ActivityQuery
 
 
 class _Named(msgspec.Struct):

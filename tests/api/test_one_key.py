@@ -82,7 +82,6 @@ def _services() -> dict[str, tuple[Callable[[Request], Any], ItemService]]:
         cursors=CursorCodec(lambda: b"secret"),
         lifetimes=Lifetimes(unfinished_s=10, finished_s=60, item_finished_s=3600),
         scan_pages_max=10,
-        clock=lambda: 0.0,
         monotonic=lambda: 0.0,
         tenants=KnownTenants(),
     )

@@ -6,7 +6,8 @@ import pytest
 
 from app.cache.answers import Loaded
 from app.cache.cache import Cache
-from app.cache.flight import Flights, commit
+from app.cache.commitment import commit
+from app.cache.flight import Flights
 from app.errors import UpstreamFailedError, UpstreamUnavailableError
 from tests.cache.origin import Clock, Origin
 

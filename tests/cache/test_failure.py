@@ -7,7 +7,7 @@ import pytest
 
 from app.cache.answers import Found, Loaded
 from app.cache.cache import Cache
-from app.cache.flight import fresh_copy
+from app.cache.failure import fresh_copy
 from app.cache.freshness import Freshness
 from app.errors import (
     AmbiguousIdError,

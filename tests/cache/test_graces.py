@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from app.cache.answers import Found, Loaded
-from app.cache.cache import FAILURE_BYTES, Cache
+from app.cache.cache import Cache
+from app.cache.failure import FAILURE_BYTES
 from app.cache.freshness import Freshness
 from app.errors import (
     AmbiguousIdError,

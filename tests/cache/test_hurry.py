@@ -58,6 +58,17 @@ async def test_nothing(cache: Cache[str]) -> None:
     assert origin.calls == 1
 
 
+async def test_made_once(cache: Cache[str]) -> None:
+    """Two who are out of time in one flight share what was made of it for the first."""
+    origin = Origin(Loaded("whole", 100, 10.0), shut=True)
+    first, second = await asyncio.gather(*(_hurried(cache, origin, HURRY) for _ in range(2)))
+    origin.gate.set()
+    await _turns()
+
+    assert first.kept is second.kept
+    assert (first.stored, second.stored, cache.figures().collapsed) == (True, False, 2)
+
+
 async def test_purged(cache: Cache[str]) -> None:
     """A flight that a purge has cut off has nothing for anybody."""
     origin = Origin(Loaded("whole", 100, 10.0), shut=True)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from app.domain.task import Task
 from app.errors import UpstreamInvalidResponseError
 from app.platform.normalise import read_page, read_task
+from tests.support.expected import expected, printed
 from tests.support.wreckage import mutilate
 
 DATA = Path(__file__).parents[1] / "data"
@@ -62,12 +63,9 @@ def test_sample(name: str, pytestconfig: pytest.Config) -> None:
     body = SAMPLES[name]
     paged = b'"items"' in body
     readings = read_page(body, "eu2")[0] if paged else (read_task(body, "eu2"),)
-    answer = msgspec.json.format(msgspec.json.encode([reading.item for reading in readings]))
-    expected = DATA / "expected" / f"{name}.json"
-    if pytestconfig.getoption("--rewrite-expected", default=False):
-        expected.write_bytes(answer + b"\n")
+    answer = [reading.item for reading in readings]
 
-    assert answer + b"\n" == expected.read_bytes()
+    assert printed(answer) == expected(name, answer, pytestconfig)
     assert [reading.dropped for reading in readings] == [0] * len(readings)
 
 

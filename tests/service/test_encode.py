@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from app.domain.query import TaskQuery, Window
-from app.service.encode import AccountMeta, encode, encode_page, key_text, time_text
+from app.service.encode import encode, encode_page, key_text, time_text
+from app.service.envelope import AccountMeta
 
 
 def test_equal_answers() -> None:

@@ -115,7 +115,6 @@ def alone(platforms: Mapping[str, "Late"], time: FakeTime) -> ItemService:
         cursors=CursorCodec(lambda: b"s" * 32),
         lifetimes=Lifetimes(unfinished_s=1, finished_s=1, item_finished_s=1),
         scan_pages_max=1,
-        clock=time.clock,
         monotonic=time.monotonic,
         tenants=KnownTenants(),
     )
