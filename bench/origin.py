@@ -1,7 +1,8 @@
 """A platform for measuring: answers with a fixed page of tasks, counts calls, waits on request.
 
 Run as `python bench/origin.py PORT DELAY_S STATUS`; `GET /calls` tells how often `/tasks` and
-`/page` were asked. `/page` is the body that a plain HTTP cache keeps: what Taskgate would answer.
+`/page` were asked. `/page` is a body as long as one that Taskgate would answer, for plain HTTP
+caches to keep; `/answers/NAME` is one that it did answer, and that was put there.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ SAMPLE = Path(__file__).parent.parent / "tests/data/samples/task_completed_ok.js
 
 def main(port: int, delay_s: float, status: int) -> None:
     calls = {"tasks": 0, "page": 0}
+    answers: dict[str, bytes] = {}
 
     async def token(_: Request) -> Response:
         return JSONResponse({"access_token": "bench", "token_type": "bearer", "expires_in": 7200})
@@ -43,6 +45,13 @@ def main(port: int, delay_s: float, status: int) -> None:
         headers = {"Cache-Control": "max-age=600", "ETag": '"bench"'} if status < 400 else {}  # noqa: PLR2004
         return Response(body, status, headers, "application/json")
 
+    async def answer(request: Request) -> Response:
+        name = request.path_params["name"]
+        if request.method == "PUT":
+            answers[name] = await request.body()
+        headers = {"Cache-Control": "max-age=600", "ETag": '"bench"'}
+        return Response(answers[name], 200, headers, "application/json")
+
     async def count(_: Request) -> Response:
         return JSONResponse(calls)
 
@@ -50,6 +59,7 @@ def main(port: int, delay_s: float, status: int) -> None:
         Route("/api/2/idp/token", token, methods=["POST"]),
         Route("/api/task_manager/v2/tasks", tasks),
         Route("/page", page),
+        Route("/answers/{name}", answer, methods=["GET", "PUT"]),
         Route("/calls", count),
     ]
     uvicorn.run(Starlette(routes=routes), port=port, log_level="warning", access_log=False)

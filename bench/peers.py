@@ -28,7 +28,7 @@ http {{
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/temp; fastcgi_temp_path {folder}/f;
   uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
   proxy_cache_path {folder}/cache keys_zone=kept:16m max_size=512m;
-  keepalive_requests 1000000;
+  keepalive_requests 1000000; {sending}
   server {{
     listen 127.0.0.1:{port} backlog=4096;
     location / {{
@@ -119,12 +119,18 @@ def taskgate(origin_port: int, **changes: str) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
+NGINX_FORMS = {"": "", "sendfile": "sendfile on; tcp_nopush on; open_file_cache max=1000;"}
+"""What nginx is told of sending: nothing, or what most configurations say; neither always wins."""
+
+
 @contextlib.contextmanager
-def nginx(origin_port: int) -> Iterator[str]:
+def nginx(origin_port: int, sending: str = "") -> Iterator[str]:
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "nginx.conf")
-        config.write_text(_NGINX.format(folder=folder, port=port, origin=origin_port))
+        config.write_text(
+            _NGINX.format(folder=folder, port=port, origin=origin_port, sending=sending)
+        )
         with running(["nginx", "-p", folder, "-c", str(config)], port, core=SERVER_CORE):
             yield f"http://127.0.0.1:{port}"
 
