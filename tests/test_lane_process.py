@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.test_process import Process, serving
+from tests.test_process import ENDED, Process, serving
 
 pytestmark = pytest.mark.machine
 
@@ -108,7 +108,7 @@ def test_every_line(process: Process) -> None:
             whole(caller)
         process.running.send_signal(signal.SIGTERM)
 
-        assert process.end() == 0
+        assert process.end() == ENDED
     lines = [line for line in process.lines if line["event"] == "request_served"]
     ids = [line["request_id"] for line in lines if line["request_id"] != "learn"]
     assert ids == [f"line-{number}" for number in range(150)]
