@@ -106,7 +106,7 @@ def test_serves_the_sandbox(tmp_path: Path) -> None:
         url = process.until("serving")["url"]
 
         ready = httpx.get(f"{url}/readyz")
-        found = httpx.get(f"{url}/v1/tasks?status_group=failure&limit=5")
+        found = httpx.get(f"{url}/v1/tasks?status_group=failure&limit=5", timeout=WAIT_S)
         process.running.send_signal(signal.SIGINT)
 
         assert process.end() == ENDED

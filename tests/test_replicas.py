@@ -18,7 +18,7 @@ from app.service.scope import EVERYTHING, Consumer
 from tests.support.consumers import bearer, required
 from tests.support.platform import UNIX
 from tests.support.valkey import Server
-from tests.test_process import ENDED, Process, serving
+from tests.test_process import ENDED, WAIT_S, Process, serving
 
 pytestmark = pytest.mark.machine
 
@@ -64,7 +64,7 @@ def replicas(tmp_path: Path) -> Iterator[Replicas]:
         urls = [process.until("serving")["url"] for process in (first, second)]
         for process in (first, second):
             process.until("valkey_connected")
-        client = stack.enter_context(httpx.Client(headers=bearer("bi")))
+        client = stack.enter_context(httpx.Client(headers=bearer("bi"), timeout=WAIT_S))
         cold = (f"{url}/v1/tasks?created_after={number}" for number, url in enumerate(cycle(urls)))
         yield Replicas(valkey, (first, second), client, cold)
 
