@@ -24,6 +24,7 @@ RECOVERY_MAX_S: Final = 120.0
 EXPECTED: Final = frozenset({200, 502, 503, 504})
 _BEAT_S: Final = 0.005
 _PAUSE_S: Final = 0.1
+_TURNS: Final = 20
 _NEW_KEYS = count()
 
 
@@ -37,12 +38,7 @@ class Beat(NamedTuple):
 
 @dataclass
 class Lag:
-    """How late the loop itself is: a beat of 5 ms tells by how much later it came.
-
-    A machine that does much else, and the callers, the proxy and the sandbox in the same process,
-    delay an answer after its deadline as they delay the beat; only what is beyond that is the
-    service's.
-    """
+    """How late the loop itself is: a beat of 5 ms tells by how much later it came."""
 
     _beats: list[Beat] = field(default_factory=list)
     _due: float = 0.0
@@ -59,14 +55,6 @@ class Lag:
     def since(self, moment: float) -> float:
         """Return the seconds by which the beats since then came late, one overdue included."""
         return sum(beat.late_s for beat in self._all() if beat.at >= moment)
-
-    def delayed(self, began: float, due: float) -> float:
-        """Return how late came the beats since `due`, and the one under way as all began.
-
-        That one may have kept the question from the service, whose time then began later.
-        """
-        beats = [beat for beat in self._all() if beat.at >= began]
-        return sum(beat.late_s for beat in beats if beat is beats[0] or beat.at >= due)
 
     def away_since(self, moment: float) -> float:
         """Return the seconds of those in which this thread, and so the service, did nothing."""
@@ -129,8 +117,14 @@ class Seen:
     async def ask(
         self, params: Mapping[str, Any], *, within_s: float, **headers: str
     ) -> httpx.Response | None:
-        """Return the answer, None if none came in time; note what is wrong with it."""
+        """Return the answer, None if none came in time; note what is wrong with it.
+
+        A machine that does much else, and the callers, the proxy and the sandbox in the same
+        process, delay an answer after its deadline as they delay one who does nothing else but wait
+        for the deadline; only what is beyond that is the service's.
+        """
         began = time.monotonic()
+        waiting = asyncio.create_task(_waited_s(began, within_s))
         try:
             async with asyncio.timeout(within_s + LATE_MAX_S):
                 answer = await self.client.get("/v1/tasks", params=params, headers=headers)
@@ -141,8 +135,11 @@ class Seen:
             else:
                 self.starved += 1
             return None
-        late_s = time.monotonic() - began - within_s
-        lag_s = 0.0 if late_s <= 0 else self.lag.delayed(began, began + within_s)
+        finally:
+            late_s = time.monotonic() - began - within_s
+            if late_s <= 0:
+                waiting.cancel()
+        lag_s = 0.0 if late_s <= 0 else await waiting - within_s
         self.late_s = max(self.late_s, late_s)
         self.excused_s = max(self.excused_s, min(late_s, lag_s))
         if late_s > SLACK_S + lag_s:
@@ -262,6 +259,14 @@ async def recovery_s(caller: Caller, monotonic: Callable[[], float]) -> float:
             return monotonic() - began
         await asyncio.sleep(0.01)
     raise TimeoutError
+
+
+async def _waited_s(began: float, within_s: float) -> float:
+    """Wait for a deadline, and as many turns of the loop as the end of an answer may take."""
+    await asyncio.sleep(within_s)
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
+    return time.monotonic() - began
 
 
 def _new(account: str) -> dict[str, Any]:
