@@ -80,7 +80,8 @@ def test_caller_who_reads_nothing(process: Process) -> None:
         url = process.lines[-1]["url"]
         before = resident_bytes(process)
         caller.setblocking(False)
-        with pytest.raises(BlockingIOError):
+        # Which of the two comes first is the machine's choice: nobody reads on, or it is cut.
+        with pytest.raises((BlockingIOError, ConnectionError)):
             send_for_ever(caller, asked("unread") * 100)
         served = httpx.get(f"{url}{TARGET}", timeout=30)
 
