@@ -23,7 +23,7 @@ STARVED_S: Final = 0.5 * DEADLINE_S
 RECOVERY_MAX_S: Final = 120.0
 EXPECTED: Final = frozenset({200, 502, 503, 504})
 _BEAT_S: Final = 0.005
-_PAUSE_S: Final = 0.1
+_PAUSE_S: Final = 0.2
 _TURNS: Final = 20
 _NEW_KEYS = count()
 
@@ -130,7 +130,7 @@ class Seen:
                 answer = await self.client.get("/v1/tasks", params=params, headers=headers)
         except TimeoutError:
             # The loop may have been kept by the service; the machine's being away is not its doing.
-            if self.lag.away_since(began) < STARVED_S:
+            if self.lag.away_since(began) < LATE_MAX_S / 2:
                 self.wrong.append(f"no answer in {time.monotonic() - began:.3f} s: {params}")
             else:
                 self.starved += 1
@@ -148,8 +148,13 @@ class Seen:
         return answer
 
     def complain(self, what: str, began: float) -> None:
-        """Note what must not be, unless the machine stood still: then the healthy are late too."""
-        slow_s = max(self.lag.since(began), self.neighbour.since(began))
+        """Note what must not be, unless the machine stood still: then the healthy are late too.
+
+        What it lost shortly before counts: where others are in line already, the next is told so at
+        once.
+        """
+        before = began - DEADLINE_S
+        slow_s = max(self.lag.since(before), self.neighbour.since(before))
         if slow_s < STARVED_S:
             self.wrong.append(f"{what}, the platform itself {slow_s:.3f} s")
         else:
