@@ -14,8 +14,12 @@ from tests.support.serving import built, configured, network, running
 from tests.support.upstream import FakeUpstream, a_task
 
 # `pytest --hypothesis-profile=thorough` looks longer.
-hypothesis.settings.register_profile("quick", max_examples=15, deadline=None)
-hypothesis.settings.register_profile("thorough", max_examples=300, deadline=None)
+# That a machine is slow is no finding.
+PATIENT = hypothesis.settings(
+    deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile("quick", PATIENT, max_examples=15)
+hypothesis.settings.register_profile("thorough", PATIENT, max_examples=300)
 hypothesis.settings.load_profile("quick")
 
 

@@ -27,6 +27,7 @@ from tests.support.callers import (
     Hurried,
     Lag,
     Leaving,
+    Neighbour,
     Regular,
     Seen,
     recovery_s,
@@ -146,8 +147,12 @@ async def test_chaos(speed: Speed) -> None:
     before = asyncio.all_tasks()
     with SandboxServer(create_sandbox(clock=SYSTEM_CLOCK, history_days=3)) as sandbox:
         proxy = FaultProxy(int(sandbox.url.rpartition(":")[2]), delay_s=0.05)
-        async with proxy.running(), service(speed, chaos=proxy.url, steady=sandbox.url) as client:
-            seen = Seen(client, Lag())
+        async with (
+            proxy.running(),
+            service(speed, chaos=proxy.url, steady=sandbox.url) as client,
+            httpx.AsyncClient(base_url=sandbox.url, trust_env=False) as direct,
+        ):
+            seen = Seen(client, Lag(), Neighbour(direct))
             callers = [kind(seen) for kind in KINDS]
             for caller in callers:
                 await caller.once()
@@ -155,7 +160,7 @@ async def test_chaos(speed: Speed) -> None:
             # A group, so that the death of one is the death of all, and of the test.
             async with asyncio.TaskGroup() as group:
                 loads = [group.create_task(each.keep_on()) for each in callers]
-                loads.append(group.create_task(seen.lag.keep_on()))
+                loads += [group.create_task(each.keep_on()) for each in (seen.lag, seen.neighbour)]
                 recoveries = await go_through(speed, proxy, callers)
                 for load in loads:
                     load.cancel()

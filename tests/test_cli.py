@@ -386,15 +386,15 @@ def test_cursors_not_shared(capsys: Capture, bi: pytest.MonkeyPatch, secret: str
 
 def test_check_valkey(capsys: Capture, account: pytest.MonkeyPatch) -> None:
     """`check` asks Valkey to take something, and names its host alone."""
-    server = Valkey()
-    account.setenv("TASKGATE_VALKEY_URL", server.url.replace("//", f"//:{CANARY}@"))
-    with server.asked() as client:
-        client.config_set("requirepass", CANARY)
-        answered = main(["check"]), capsys.readouterr().out
-        client.replicaof("127.0.0.1", "1")
-    refused = main(["check"]), capsys.readouterr().out
-    server.stop()
-    silent = main(["check"]), capsys.readouterr().out
+    with closing(Valkey()) as server:
+        account.setenv("TASKGATE_VALKEY_URL", server.url.replace("//", f"//:{CANARY}@"))
+        with server.asked() as client:
+            client.config_set("requirepass", CANARY)
+            answered = main(["check"]), capsys.readouterr().out
+            client.replicaof("127.0.0.1", "1")
+        refused = main(["check"]), capsys.readouterr().out
+        server.stop()
+        silent = main(["check"]), capsys.readouterr().out
 
     assert answered[0] == 0
     assert answered[1].endswith(f"valkey: 127.0.0.1:{server.port}\n  answers\nok\n")

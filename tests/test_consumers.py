@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,12 +14,12 @@ import httpx
 import pytest
 from typing_extensions import override
 
+from tests.support.live import program
 from tests.test_process import serving
 
 pytestmark = pytest.mark.machine
 
 PAGE = Path(__file__).parent.parent / "docs/consumers.md"
-NODE = shutil.which("node")
 WAIT_S = 60
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # What is left out of an answer: the rest of a list, or all of an object.
@@ -99,12 +98,10 @@ def test_program(url: str, block: Block, tmp_path: Path) -> None:
     """A program runs as it stands, and prints something."""
     if block.language == "python":
         command = [sys.executable, "-W", "error", "-c", block.text]
-    elif NODE is None:
-        pytest.skip("node is not here")
     else:
-        program = tmp_path / "program.mjs"
-        program.write_text(block.text, encoding="utf-8")
-        command = [NODE, str(program)]
+        script = tmp_path / "program.mjs"
+        script.write_text(block.text, encoding="utf-8")
+        command = [program("node"), str(script)]
 
     assert run(command, url) not in {"", "0", "true"}
 
@@ -145,11 +142,11 @@ class OnePage(BaseHTTPRequestHandler):
 
 def test_copy_with_the_unreadable() -> None:
     """The copy is kept up to date although an item has no time to move the mark by."""
-    (program,) = (block.text for block in PROGRAMS if "def update(" in block.text)
+    (copying,) = (block.text for block in PROGRAMS if "def update(" in block.text)
     with HTTPServer(("127.0.0.1", 0), OnePage) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"
-        printed = run([sys.executable, "-W", "error", "-c", program], url)
+        printed = run([sys.executable, "-W", "error", "-c", copying], url)
         server.shutdown()
 
     assert printed == "2"

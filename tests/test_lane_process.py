@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.test_process import Process, serving
+from tests.test_process import ENDED, Process, serving
 
 pytestmark = pytest.mark.machine
 
@@ -80,7 +80,8 @@ def test_caller_who_reads_nothing(process: Process) -> None:
         url = process.lines[-1]["url"]
         before = resident_bytes(process)
         caller.setblocking(False)
-        with pytest.raises(BlockingIOError):
+        # Which of the two comes first is the machine's choice: nobody reads on, or it is cut.
+        with pytest.raises((BlockingIOError, ConnectionError)):
             send_for_ever(caller, asked("unread") * 100)
         served = httpx.get(f"{url}{TARGET}", timeout=30)
 
@@ -108,7 +109,7 @@ def test_every_line(process: Process) -> None:
             whole(caller)
         process.running.send_signal(signal.SIGTERM)
 
-        assert process.end() == 0
+        assert process.end() == ENDED
     lines = [line for line in process.lines if line["event"] == "request_served"]
     ids = [line["request_id"] for line in lines if line["request_id"] != "learn"]
     assert ids == [f"line-{number}" for number in range(150)]

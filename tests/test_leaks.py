@@ -16,6 +16,7 @@ from app.sandbox.estate import TENANTS
 from tests.support.consumers import bearer, required
 from tests.support.platform import UNIX, FakeTime
 from tests.support.serving import built, configured, network
+from tests.support.wire import TRACEPARENT
 
 SCOPES = {
     "everything": {},
@@ -27,6 +28,9 @@ SCOPES = {
     "partner": {"tenants": "1496262"},
 }
 SCOPED = [name for name, scope in SCOPES.items() if scope]
+
+
+NAMED = [(b"x-request-id", b"asked"), (b"traceparent", TRACEPARENT.encode())]
 
 
 class World(NamedTuple):
@@ -139,7 +143,10 @@ class Answer(NamedTuple):
 async def ask(
     app: FastAPI, target: bytes, headers: Iterable[tuple[bytes, bytes]], method: str = "GET"
 ) -> Answer:
-    """Hand a request to `app` as the server would, byte for byte."""
+    """Hand a request to `app` as the server would, byte for byte.
+
+    It has an id and a trace: in those that are drawn any number may stand by chance.
+    """
     path, _, query = target.partition(b"?")
     told: list[Any] = []
 
@@ -151,8 +158,9 @@ async def ask(
 
     scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method,
              "scheme": "http", "path": unquote(path.decode("latin-1"), errors="replace"),
-             "raw_path": path, "query_string": query, "root_path": "", "headers": list(headers),
-             "client": ("192.0.2.1", 1), "server": ("gate", 80)}  # fmt: skip
+             "raw_path": path, "query_string": query, "root_path": "",
+             "headers": [*headers, *NAMED], "client": ("192.0.2.1", 1),
+             "server": ("gate", 80)}  # fmt: skip
     await app(scope, receive, send)
     body = b"".join(message.get("body", b"") for message in told[1:])
     return Answer(told[0]["status"], told[0]["headers"], body)

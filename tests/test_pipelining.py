@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.test_process import serving
+from tests.test_process import WAIT_S, serving
 
 pytestmark = pytest.mark.machine
 
@@ -23,7 +23,7 @@ def test_half_closed(tmp_path: Path) -> None:
     with serving(tmp_path, "--sandbox") as process:
         url = httpx.URL(process.until("serving")["url"])
         for _ in range(3):
-            httpx.get(f"{url}/v1/tasks?limit=1")
+            httpx.get(f"{url}/v1/tasks?limit=1", timeout=WAIT_S)
         with closing(socket.create_connection((url.host, url.port or 0))) as caller:
             caller.sendall(sent)
             caller.shutdown(socket.SHUT_WR)

@@ -8,8 +8,10 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from itertools import chain
 from pathlib import Path
-from threading import Event
+from queue import SimpleQueue
+from threading import Event, Thread
 from typing import Any
 
 import httpx
@@ -25,30 +27,53 @@ pytestmark = pytest.mark.machine
 
 TASKGATE = Path(sys.executable).with_name("taskgate")
 WAIT_S = 30
+ENDED = (0, "")  # in order, without a word on stderr
 
 
 class Process:
-    """A running `taskgate`; `lines` are those it wrote to stdout so far, each one JSON object."""
+    """A running `taskgate`; `lines` are those of its stdout that were looked at, each JSON.
+
+    All are read as they come, so that it never waits for somebody to read them.
+    """
 
     def __init__(self, running: subprocess.Popen[str]) -> None:
         self.running = running
         self.lines: list[dict[str, Any]] = []
+        self._told = SimpleQueue[str]()  # the end is an empty one
+        self._reader = Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def until(self, event: str) -> dict[str, Any]:
-        """Read lines up to the first with this event; fails when the output ends before."""
+        """Return the first line with this event, already looked at or not; fails without one."""
+        known = (line for line in self.lines if line["event"] == event)
+        coming = (line for line in self._coming() if line["event"] == event)
+        found = next(chain(known, coming), None)
+        assert found is not None, f"no line says {event!r}: {self.lines}"
+        return found
+
+    def end(self) -> tuple[int, str]:
+        """Look at what is left of the lines; return the exit status, and what stderr says."""
+        for _ in self._coming():
+            pass
+        status = self.running.wait(WAIT_S)
+        assert self.running.stderr is not None
+        return status, self.running.stderr.read()
+
+    def kill(self) -> None:
+        """Kill it, and wait until all that it wrote is read."""
+        self.running.kill()
+        self._reader.join()
+
+    def _coming(self) -> Iterator[dict[str, Any]]:
+        while text := self._told.get(timeout=WAIT_S):
+            self.lines.append(json.loads(text))
+            yield self.lines[-1]
+
+    def _read(self) -> None:
         assert self.running.stdout is not None
         for text in self.running.stdout:
-            self.lines.append(json.loads(text))
-            if self.lines[-1]["event"] == event:
-                return self.lines[-1]
-        pytest.fail(f"no line says {event!r}: {self.lines}")
-
-    def end(self) -> int:
-        """Read what is left of the lines; return the exit status."""
-        rest, errors = self.running.communicate(timeout=WAIT_S)
-        self.lines += [json.loads(text) for text in rest.splitlines()]
-        assert errors == ""
-        return self.running.returncode
+            self._told.put(text)
+        self._told.put("")
 
 
 @contextmanager
@@ -68,10 +93,11 @@ def serving(
         stderr=subprocess.PIPE,
         text=True,
     ) as running:
+        process = Process(running)
         try:
-            yield Process(running)
+            yield process
         finally:
-            running.kill()
+            process.kill()
 
 
 def test_serves_the_sandbox(tmp_path: Path) -> None:
@@ -80,10 +106,10 @@ def test_serves_the_sandbox(tmp_path: Path) -> None:
         url = process.until("serving")["url"]
 
         ready = httpx.get(f"{url}/readyz")
-        found = httpx.get(f"{url}/v1/tasks?status_group=failure&limit=5")
+        found = httpx.get(f"{url}/v1/tasks?status_group=failure&limit=5", timeout=WAIT_S)
         process.running.send_signal(signal.SIGINT)
 
-        assert process.end() == 0
+        assert process.end() == ENDED
     assert (ready.status_code, ready.json()) == (200, {"status": "ok"})
     assert [item["status_group"] for item in found.json()["items"]] == ["failure"] * 5
     events = [line["event"] for line in process.lines]
@@ -137,7 +163,7 @@ def test_drains(tmp_path: Path) -> None:
             platform.gate.set()
             answer = caller.makefile("rb").read()
 
-        assert process.end() == 0
+        assert process.end() == ENDED
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b'"items":[]' in answer
     assert process.lines[-1]["event"] == "stopped"
@@ -149,8 +175,8 @@ def test_port_in_use(tmp_path: Path) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = str(taken.getsockname()[1])
         with serving(tmp_path, "--sandbox", "--port", port) as process:
-            _, errors = process.running.communicate(timeout=WAIT_S)
+            status, errors = process.end()
 
-    assert process.running.returncode == 1
+    assert status == 1
     assert errors.startswith("taskgate: can't listen: Address already in use")
     assert errors.count("\n") == 1

@@ -17,7 +17,7 @@ from tests.support.consumers import AUDIENCE, bearer, ec_key, key_of, required, 
 from tests.support.platform import FakeTime
 from tests.support.serving import built, configured, network, running
 from tests.support.upstream import FakeUpstream, a_task
-from tests.test_process import serving
+from tests.test_process import ENDED, WAIT_S, serving
 
 CANARY = "canary-7f3a9c"
 ROUTES = ("/v1/tasks", "/v1/tasks/1", "/v1/accounts", "/metrics", "/openapi.json", "/readyz")
@@ -72,7 +72,7 @@ def test_real_process(tmp_path: Path) -> None:
         with serving(tmp_path, TASKGATE_LOG_LEVEL="debug", **variables) as process:
             url = process.until("serving")["url"]
             codes = [
-                httpx.get(f"{url}/v1/tasks", headers=headers).status_code
+                httpx.get(f"{url}/v1/tasks", headers=headers, timeout=WAIT_S).status_code
                 for headers in (
                     *({"Authorization": f"Bearer {each}"} for each in (key_of("bi"), *sent)),
                     {"X-API-Key": CANARY},
@@ -81,7 +81,7 @@ def test_real_process(tmp_path: Path) -> None:
             ]
             bodies = httpx.get(f"{url}/metrics").text + httpx.get(f"{url}/openapi.json").text
             process.running.send_signal(signal.SIGTERM)
-            assert process.end() == 0
+            assert process.end() == ENDED
 
     told = bodies + json.dumps(process.lines)
     assert codes == [200, 200, 401, 401, 431]

@@ -89,11 +89,10 @@ def test_try_it_out(watched: Watched, address: str, tmp_path: Path) -> None:
 
 
 def above(first: Locator, second: Locator) -> bool:
-    """Say whether one element ends before the other begins."""
-    upper, lower = first.bounding_box(), second.bounding_box()
-    assert upper is not None
-    assert lower is not None
-    return upper["y"] + upper["height"] <= lower["y"]
+    """Say whether one element ends before the other begins, both looked at in one moment."""
+    ends = "(upper, lower) =>"
+    ends += " upper.getBoundingClientRect().bottom <= lower.getBoundingClientRect().top"
+    return bool(first.evaluate(ends, second.element_handle()))
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -156,12 +155,14 @@ def test_policy(watched: Watched, address: str, path: str, kind: str, text: str)
     page = watched.page
     page.goto(address + path)
     page.wait_for_load_state("networkidle")
-    page.evaluate(
-        "([kind, text]) => {"
-        " const made = document.createElement(kind); made.textContent = text;"
-        " document.head.append(made) }",
-        [kind, text],
-    )
+    blocked = f"{kind}-src-elem blocked inline"
+    with page.expect_console_message(lambda said: said.text == blocked):
+        page.evaluate(
+            "([kind, text]) => {"
+            " const made = document.createElement(kind); made.textContent = text;"
+            " document.head.append(made) }",
+            [kind, text],
+        )
 
     assert page.evaluate("window.ran") is None
-    assert f"{kind}-src-elem blocked inline" in watched.complaints
+    assert blocked in watched.complaints

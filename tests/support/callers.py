@@ -3,10 +3,10 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import httpx
 from typing_extensions import override
@@ -18,39 +18,81 @@ LATE_MAX_S: Final = 0.5
 """More than this nobody may be late, however busy the loop: the service could be what keeps it."""
 
 STARVED_S: Final = 0.5 * DEADLINE_S
-"""When the loop itself lost so much of an answer's time, a healthy account may have had none."""
+"""When the loop, or the healthy platform, lost so much of an answer's time, there may be none."""
 
 RECOVERY_MAX_S: Final = 120.0
 EXPECTED: Final = frozenset({200, 502, 503, 504})
 _BEAT_S: Final = 0.005
+_PAUSE_S: Final = 0.2
+_TURNS: Final = 20
 _NEW_KEYS = count()
+
+
+class Beat(NamedTuple):
+    """When it came, how late, and for how much of that the machine did something else."""
+
+    at: float
+    late_s: float
+    away_s: float
 
 
 @dataclass
 class Lag:
-    """How late the loop itself is: a beat of 5 ms tells by how much later it came.
+    """How late the loop itself is: a beat of 5 ms tells by how much later it came."""
 
-    A machine that does much else, and the callers, the proxy and the sandbox in the same process,
-    delay an answer after its deadline as they delay the beat; only what is beyond that is the
-    service's.
-    """
-
-    _late: list[tuple[float, float]] = field(default_factory=list)
+    _beats: list[Beat] = field(default_factory=list)
     _due: float = 0.0
+    _worked_s: float = 0.0  # by this thread, as of the last beat
 
     async def keep_on(self) -> None:
         """Beat until cancelled."""
         while True:
-            self._due = time.monotonic() + _BEAT_S
+            self._due, self._worked_s = time.monotonic() + _BEAT_S, time.thread_time()
             await asyncio.sleep(_BEAT_S)
-            now = time.monotonic()
-            self._late.append((now, now - self._due))
-            del self._late[:-1000]
+            self._beats.append(self._beat())
+            del self._beats[:-1000]
 
     def since(self, moment: float) -> float:
         """Return the seconds by which the beats since then came late, one overdue included."""
-        overdue = max(0.0, time.monotonic() - self._due)
-        return overdue + sum(late for at, late in self._late if at >= moment)
+        return sum(beat.late_s for beat in self._all() if beat.at >= moment)
+
+    def away_since(self, moment: float) -> float:
+        """Return the seconds of those in which this thread, and so the service, did nothing."""
+        return sum(beat.away_s for beat in self._all() if beat.at >= moment)
+
+    def _all(self) -> Iterator[Beat]:
+        yield from self._beats
+        yield self._beat()
+
+    def _beat(self) -> Beat:
+        now, worked_s = time.monotonic(), time.thread_time() - self._worked_s
+        late_s = max(0.0, now - self._due)
+        return Beat(now, late_s, max(0.0, late_s - worked_s))
+
+
+@dataclass
+class Neighbour:
+    """One who asks the healthy platform directly, and tells how slow it is itself."""
+
+    client: httpx.AsyncClient
+    _took: list[tuple[float, float]] = field(default_factory=list)
+    _began: float | None = None
+
+    async def keep_on(self) -> None:
+        """Ask until cancelled."""
+        while True:
+            self._began = time.monotonic()
+            await self.client.get("/api/task_manager/v2/tasks")
+            now = time.monotonic()
+            self._took.append((now, now - self._began))
+            self._began = None
+            del self._took[:-1000]
+            await asyncio.sleep(_PAUSE_S)
+
+    def since(self, moment: float) -> float:
+        """Return the seconds in which it waited for answers since then, one awaited included."""
+        awaited = 0.0 if self._began is None else time.monotonic() - self._began
+        return awaited + sum(took for at, took in self._took if at >= moment)
 
 
 @dataclass
@@ -63,6 +105,7 @@ class Seen:
 
     client: httpx.AsyncClient
     lag: Lag
+    neighbour: Neighbour
     statuses: Counter[int] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     stood_in: int = 0
@@ -74,16 +117,29 @@ class Seen:
     async def ask(
         self, params: Mapping[str, Any], *, within_s: float, **headers: str
     ) -> httpx.Response | None:
-        """Return the answer, None if none came in time; note what is wrong with it."""
+        """Return the answer, None if none came in time; note what is wrong with it.
+
+        A machine that does much else, and the callers, the proxy and the sandbox in the same
+        process, delay an answer after its deadline as they delay one who does nothing else but wait
+        for the deadline; only what is beyond that is the service's.
+        """
         began = time.monotonic()
+        waiting = asyncio.create_task(_waited_s(began, within_s))
         try:
             async with asyncio.timeout(within_s + LATE_MAX_S):
                 answer = await self.client.get("/v1/tasks", params=params, headers=headers)
         except TimeoutError:
-            self.wrong.append(f"no answer in {time.monotonic() - began:.3f} s: {params}")
+            # The loop may have been kept by the service; the machine's being away is not its doing.
+            if self.lag.away_since(began) < LATE_MAX_S / 2:
+                self.wrong.append(f"no answer in {time.monotonic() - began:.3f} s: {params}")
+            else:
+                self.starved += 1
             return None
-        late_s = time.monotonic() - began - within_s
-        lag_s = 0.0 if late_s <= 0 else self.lag.since(began + within_s)
+        finally:
+            late_s = time.monotonic() - began - within_s
+            if late_s <= 0:
+                waiting.cancel()
+        lag_s = 0.0 if late_s <= 0 else await waiting - within_s
         self.late_s = max(self.late_s, late_s)
         self.excused_s = max(self.excused_s, min(late_s, lag_s))
         if late_s > SLACK_S + lag_s:
@@ -92,9 +148,15 @@ class Seen:
         return answer
 
     def complain(self, what: str, began: float) -> None:
-        """Note what must not be, unless the machine stood still: then the healthy are late too."""
-        if self.lag.since(began) < STARVED_S:
-            self.wrong.append(what)
+        """Note what must not be, unless the machine stood still: then the healthy are late too.
+
+        What it lost shortly before counts: where others are in line already, the next is told so at
+        once.
+        """
+        before = began - DEADLINE_S
+        slow_s = max(self.lag.since(before), self.neighbour.since(before))
+        if slow_s < STARVED_S:
+            self.wrong.append(f"{what}, the platform itself {slow_s:.3f} s")
         else:
             self.starved += 1
 
@@ -202,6 +264,14 @@ async def recovery_s(caller: Caller, monotonic: Callable[[], float]) -> float:
             return monotonic() - began
         await asyncio.sleep(0.01)
     raise TimeoutError
+
+
+async def _waited_s(began: float, within_s: float) -> float:
+    """Wait for a deadline, and as many turns of the loop as the end of an answer may take."""
+    await asyncio.sleep(within_s)
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
+    return time.monotonic() - began
 
 
 def _new(account: str) -> dict[str, Any]:

