@@ -6,7 +6,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
 
-from app.api.names import Names, fresh_names, is_sane
+from app.api.names import BLANKS, Names, fresh_names, is_sane
 from app.api.replies import Asked, Headers, Reply, Trail
 from app.api.tracing import is_usual, lone, trace
 from app.service.encode import Delivery
@@ -106,7 +106,7 @@ class FastLane:
                 return None
             elif name == _ID:
                 if sent_id is None:
-                    sent_id = pair[1]
+                    sent_id = pair[1].strip(BLANKS)
                 else:
                     repeats = False
             elif name == _TRACE:
@@ -150,16 +150,19 @@ class FastLane:
         elif len(self._replies) >= REPLIES_MAX:
             self._forget(next(iter(self._replies.values())))
         self._replies[asked.question] = reply
-        self._of_key[reply.key] = (*self._of_key.get(reply.key, ()), reply)
-
-    def _forget(self, reply: Reply) -> None:
-        del self._replies[reply.question]
-        alike = tuple(each for each in self._of_key.pop(reply.key) if each is not reply)
-        if alike:
-            self._of_key[reply.key] = alike
-        reply.end()
+        for key in reply.keys:
+            self._of_key[key] = (*self._of_key.get(key, ()), reply)
 
     def _end(self, key: Hashable) -> None:
-        for reply in self._of_key.pop(key, ()):
+        self._forget(*self._of_key.get(key, ()))
+
+    def _forget(self, *replies: Reply) -> None:
+        for reply in replies:
             del self._replies[reply.question]
             reply.end()
+        # Once for each key: all that asked differently for the same may end together.
+        gone = set(replies)
+        for key in {key for reply in replies for key in reply.keys}:
+            left = tuple(each for each in self._of_key.pop(key) if each not in gone)
+            if left:
+                self._of_key[key] = left

@@ -5,6 +5,7 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 from app.api.credentials import CARRIERS
+from app.api.names import BLANKS
 from app.api.replies import Headers, Reply
 from app.service.scope import Consumer
 
@@ -91,4 +92,4 @@ def cut(data: bytes) -> tuple[bytes, bytes, bytes]:
 def _without(data: bytes, at: int, begin: bytes) -> tuple[bytes, bytes]:
     """Return `data` without the line at `at`, which has this begin, and the value of that line."""
     end = data.index(b"\r\n", at + 2)
-    return data[:at] + data[end:], data[at + len(begin) : end].strip(b" \t")
+    return data[:at] + data[end:], data[at + len(begin) : end].strip(BLANKS)
