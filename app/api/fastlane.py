@@ -8,6 +8,7 @@ import msgspec
 
 from app.api.names import BLANKS, Names, fresh_names, is_sane
 from app.api.replies import Asked, Headers, Reply, Trail
+from app.api.spare import spare
 from app.api.tracing import is_usual, lone, trace
 from app.service.encode import Delivery
 from app.service.scope import Consumer
@@ -137,8 +138,10 @@ class FastLane:
         reply = self._replies.get(asked.question)
         if reply is None or now >= reply.fresh_until:
             return None
-        same = reply.consumer is asked.consumer or reply.consumer == asked.consumer
-        return reply if same else None
+        if reply.consumer is not asked.consumer and reply.consumer != asked.consumer:
+            return None
+        reply.used = True
+        return reply
 
     def learn(self, asked: Asked, trail: Trail, status: int, headers: Headers, body: bytes) -> None:
         """Remember an answer of the slow way, if it says that it holds and it still does."""
@@ -148,7 +151,8 @@ class FastLane:
         if asked.question in self._replies:
             self._forget(self._replies[asked.question])
         elif len(self._replies) >= REPLIES_MAX:
-            self._forget(next(iter(self._replies.values())))
+            now = self.monotonic()
+            self._forget(self._replies[spare(self._replies, lambda each: each.is_proven(now))])
         self._replies[asked.question] = reply
         for key in reply.keys:
             self._of_key[key] = (*self._of_key.get(key, ()), reply)

@@ -54,7 +54,7 @@ class ProtocolDoor(HttpToolsProtocol):
                 self._wait_for_more(self.timeout_keep_alive)
             alone = began_between and self._begun == 1
             if alone and self._answered.repeats and is_whole(data):
-                self.heads.remember(data, self._answered)
+                self.heads.remember(data, self._answered, self._used_at)
         elif timer is not None:
             timer.cancel()
 
@@ -136,6 +136,7 @@ class ProtocolDoor(HttpToolsProtocol):
         if lane.who(head.credentials) is not head.consumer:
             del self.heads[same]
             return False
+        head.used = True
         self._send(head, now, names)
         return True
 

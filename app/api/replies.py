@@ -142,6 +142,10 @@ class Reply:
         filled[_TIMING] = server_timing(self.found, timing.decode()).encode()
         return [(name, filled.get(name, value)) for name, value in self.form]
 
+    def is_proven(self, now: float) -> bool:
+        """Say whether this was found since it was learnt, and may be found again."""
+        return self.used and now < self.fresh_until
+
     def steady_until(self, now: float) -> float:
         """Return when the headers of `now` will have changed: they count in whole seconds."""
         kept = self.found.kept

@@ -385,6 +385,30 @@ def test_bounded() -> None:
     assert lane.find(asked[-1], 1.0) is not None
 
 
+def test_flood() -> None:
+    """What was asked for again stays, however many come that nobody asks for twice."""
+    lane = lane_over(Everlasting())
+    hot = [teach(lane, b"/hot/%d" % number) for number in range(200)]
+    found = [lane.find(each, 1.0) for each in hot]
+    for number in range(10 * REPLIES_MAX):
+        teach(lane, b"/once/%d" % number)
+
+    kept = [lane.find(each, 1.0) is not None for each in hot]
+    assert all(found)
+    assert sum(kept) >= 190
+
+
+def test_all_are_asked_for() -> None:
+    """One makes room also where all were asked for again, and the new one has its chance."""
+    lane = lane_over(Everlasting())
+    for number in range(REPLIES_MAX):
+        lane.find(teach(lane, b"/%d" % number), 1.0)
+    asked = teach(lane, b"/new")
+
+    assert lane.find(asked, 1.0) is not None
+    assert len(lane._replies) == REPLIES_MAX  # noqa: SLF001  # nothing else shows it
+
+
 def test_keys_of_the_forgotten() -> None:
     """A key whose replies made room is forgotten with them."""
     lane = lane_over(Everlasting())
