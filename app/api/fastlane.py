@@ -6,8 +6,9 @@ from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
 
-from app.api.names import Names, fresh_names, is_sane
+from app.api.names import BLANKS, Names, fresh_names, is_sane
 from app.api.replies import Asked, Headers, Reply, Trail
+from app.api.spare import spare
 from app.api.tracing import is_usual, lone, trace
 from app.service.encode import Delivery
 from app.service.scope import Consumer
@@ -106,7 +107,7 @@ class FastLane:
                 return None
             elif name == _ID:
                 if sent_id is None:
-                    sent_id = pair[1]
+                    sent_id = pair[1].strip(BLANKS)
                 else:
                     repeats = False
             elif name == _TRACE:
@@ -137,8 +138,10 @@ class FastLane:
         reply = self._replies.get(asked.question)
         if reply is None or now >= reply.fresh_until:
             return None
-        same = reply.consumer is asked.consumer or reply.consumer == asked.consumer
-        return reply if same else None
+        if reply.consumer is not asked.consumer and reply.consumer != asked.consumer:
+            return None
+        reply.used = True
+        return reply
 
     def learn(self, asked: Asked, trail: Trail, status: int, headers: Headers, body: bytes) -> None:
         """Remember an answer of the slow way, if it says that it holds and it still does."""
@@ -148,18 +151,22 @@ class FastLane:
         if asked.question in self._replies:
             self._forget(self._replies[asked.question])
         elif len(self._replies) >= REPLIES_MAX:
-            self._forget(next(iter(self._replies.values())))
+            now = self.monotonic()
+            self._forget(self._replies[spare(self._replies, lambda each: each.is_proven(now))])
         self._replies[asked.question] = reply
-        self._of_key[reply.key] = (*self._of_key.get(reply.key, ()), reply)
-
-    def _forget(self, reply: Reply) -> None:
-        del self._replies[reply.question]
-        alike = tuple(each for each in self._of_key.pop(reply.key) if each is not reply)
-        if alike:
-            self._of_key[reply.key] = alike
-        reply.end()
+        for key in reply.keys:
+            self._of_key[key] = (*self._of_key.get(key, ()), reply)
 
     def _end(self, key: Hashable) -> None:
-        for reply in self._of_key.pop(key, ()):
+        self._forget(*self._of_key.get(key, ()))
+
+    def _forget(self, *replies: Reply) -> None:
+        for reply in replies:
             del self._replies[reply.question]
             reply.end()
+        # Once for each key: all that asked differently for the same may end together.
+        gone = set(replies)
+        for key in {key for reply in replies for key in reply.keys}:
+            left = tuple(each for each in self._of_key.pop(key) if each not in gone)
+            if left:
+                self._of_key[key] = left

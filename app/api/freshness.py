@@ -58,6 +58,7 @@ class Renderer:
             twins,
             deadline_s=self._deadline_s,
         )
+        plain = takes_plain(sent.get(b"accept-encoding", ""))  # else nobody need be asked
         made = calls.begin()
         try:
             found = await ask(wanted)
@@ -66,9 +67,6 @@ class Renderer:
         now = self._monotonic()
         state["cache"] = found.how
         key = _key(found, scope)
-        usual = wanted is USUAL and found.how == "hit" and not made.number
-        if usual and found.kept.error is None:
-            _leave_trail(found, key, state)
         headers = {
             "Age": _age(found, now),
             "Cache-Status": _cache_status(found, now) + key,
@@ -80,7 +78,11 @@ class Renderer:
             response.headers.update(headers)
             return response
         until = began + (self._deadline_s if wanted.wait_s is None else wanted.wait_s)
-        return await self._body(found, sent, headers, now, until)
+        response = await self._body(found, sent, headers, now, until if plain else None)
+        usual = wanted is USUAL and not made.number
+        if usual and all(each.how == "hit" for each in found.grounds):
+            _leave_trail(found, key, state)
+        return response
 
     async def _body(
         self,
@@ -88,14 +90,13 @@ class Renderer:
         sent: Mapping[bytes, str],
         headers: dict[str, str],
         now: float,
-        until: float,
+        until: float | None,
     ) -> Response:
         answer = found.unwrap()
         body: Body = answer
-        accepted = sent.get(b"accept-encoding", "")
-        coding = choose(accepted, len(answer.body))
+        coding = choose(sent.get(b"accept-encoding", ""), len(answer.body))
         if coding != IDENTITY:
-            wait_s = until - now if takes_plain(accepted) else None
+            wait_s = None if until is None else until - now
             body = await self._codings.coded(found, coding, wait_s=wait_s)
             if body is not answer:
                 headers["Content-Encoding"] = coding

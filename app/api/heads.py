@@ -5,7 +5,9 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 from app.api.credentials import CARRIERS
+from app.api.names import BLANKS
 from app.api.replies import Headers, Reply
+from app.api.spare import spare
 from app.service.scope import Consumer
 
 HEADS_MAX: Final = 1024
@@ -23,13 +25,17 @@ class _Credentials(list[tuple[bytes, bytes]]):
 
 @dataclass(slots=True, eq=False)
 class Head:
-    """A request head that was answered; `repeats` says that the same bytes mean the same again."""
+    """A request head that was answered; `repeats` says that the same bytes mean the same again.
+
+    `used` says that they came again.
+    """
 
     reply: Reply
     credentials: Headers
     consumer: Consumer
     keep_alive: bool
     repeats: bool
+    used: bool = False
 
 
 class Heads(dict[bytes, Head]):
@@ -41,12 +47,15 @@ class Heads(dict[bytes, Head]):
         super().__init__()
         self._credentials = WeakValueDictionary[Headers, _Credentials]()
 
-    def remember(self, data: bytes, head: Head) -> None:
-        """Remember a head by its bytes, unless it has too many fields; the oldest makes room."""
+    def remember(self, data: bytes, head: Head, now: float) -> None:
+        """Remember a head by its bytes, unless it has too many fields; an old one makes room.
+
+        One that never came again, if possible, or whose answer has ended at `now`.
+        """
         if len(head.credentials) > _FIELDS_MAX:
             return
         if len(self) >= HEADS_MAX:
-            del self[next(iter(self))]
+            del self[spare(self, lambda each: each.used and now < each.reply.fresh_until)]
         sent = tuple(field for field in head.credentials if field[0] in CARRIERS)
         shared = self._credentials.get(sent)
         if shared is None:
@@ -91,4 +100,4 @@ def cut(data: bytes) -> tuple[bytes, bytes, bytes]:
 def _without(data: bytes, at: int, begin: bytes) -> tuple[bytes, bytes]:
     """Return `data` without the line at `at`, which has this begin, and the value of that line."""
     end = data.index(b"\r\n", at + 2)
-    return data[:at] + data[end:], data[at + len(begin) : end].strip(b" \t")
+    return data[:at] + data[end:], data[at + len(begin) : end].strip(BLANKS)

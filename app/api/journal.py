@@ -118,7 +118,8 @@ class Journal:
 
     def _count(self, reply: Reply, seconds: list[float]) -> None:
         facts = reply.facts
-        self._cache.credit(reply.key, len(seconds))
+        for key in reply.keys:
+            self._cache.credit(key, len(seconds))
         self._metrics.requests_served(
             route=facts["route"],
             method=facts["method"],

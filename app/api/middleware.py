@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.names import is_sane
+from app.api.names import BLANKS, is_sane
 from app.api.problems import render
 from app.api.request_line import RequestLine
 from app.api.tracing import lone, trace
@@ -49,7 +49,9 @@ class RequestId:
             await self._app(scope, receive, send)
             return
         headers = scope["headers"]
-        sent = next((value for name, value in headers if name == b"x-request-id"), b"")
+        sent = next((value for name, value in headers if name == b"x-request-id"), b"").strip(
+            BLANKS
+        )
         request_id = sent.decode("ascii") if is_sane(sent) else self._fresh_id()
         traceparent = trace(lone([value for name, value in headers if name == b"traceparent"]))
 

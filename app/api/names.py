@@ -9,6 +9,9 @@ from typing import Final, TypeAlias
 Names: TypeAlias = tuple[bytes, bytes]
 """A request's id and its `traceparent`."""
 
+BLANKS: Final = b" \t"
+"""Around a field's value and no part of it (RFC 9110 5.5); the parser leaves those behind it."""
+
 _SANE: Final = (string.ascii_letters + string.digits + "._-").encode()
 _ID_BYTES_MAX: Final = 128
 _DRAWN: Final = 256  # names

@@ -20,15 +20,15 @@ def choose(accept_encoding: str, size_bytes: int) -> str:
         NotAcceptableError: the caller refuses everything that we could send.
     """
     coded, plain = _preferences(accept_encoding)
-    if coded is not None and (size_bytes > WORTH_BYTES or not plain):
-        return coded
-    if not plain:
-        raise NotAcceptableError("You accept neither identity nor a coding that is made here.")
-    return IDENTITY
+    return coded if coded is not None and (size_bytes > WORTH_BYTES or not plain) else IDENTITY
 
 
 def takes_plain(accept_encoding: str) -> bool:
-    """Say whether `identity` may be sent."""
+    """Say whether `identity` may be sent.
+
+    Raises:
+        NotAcceptableError: as `choose`.
+    """
     return _preferences(accept_encoding)[1]
 
 
@@ -48,4 +48,6 @@ def _preferences(accept_encoding: str) -> tuple[str | None, bool]:
     # Identity is fine unless it is refused by its name, or by `*` without being named.
     plain = weights.get(IDENTITY, weights.get("*", 1.0)) > 0
     liked = weight > 0 and weight >= weights.get(IDENTITY, 0.0)
-    return best if liked or (weight > 0 and not plain) else None, plain
+    if not plain and weight == 0:
+        raise NotAcceptableError("You accept neither identity nor a coding that is made here.")
+    return best if liked or not plain else None, plain

@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar, Final
 
+import structlog
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -9,6 +10,8 @@ from app.api.fastlane import FastLane
 from app.api.heads import Head, Heads, cut, is_whole
 from app.api.names import Names
 from app.api.wires import Wire, Wires
+
+_log = structlog.get_logger()
 
 _JOINED_BYTES_MAX: Final = 16_384  # up to here a copy is cheaper than a second piece of a write
 
@@ -51,7 +54,7 @@ class ProtocolDoor(HttpToolsProtocol):
                 self._wait_for_more(self.timeout_keep_alive)
             alone = began_between and self._begun == 1
             if alone and self._answered.repeats and is_whole(data):
-                self.heads.remember(data, self._answered)
+                self.heads.remember(data, self._answered, self._used_at)
         elif timer is not None:
             timer.cancel()
 
@@ -69,8 +72,14 @@ class ProtocolDoor(HttpToolsProtocol):
     @override
     def on_headers_complete(self) -> None:
         self._answered = None
-        if self._is_free() and self._answer():
-            return
+        try:
+            if self._is_free() and self._answer():
+                return
+        except Exception as bug:  # noqa: BLE001  # the parser would take it for the caller's mistake
+            _log.error("lane_failed", exc_info=bug)
+            if self._answered is not None:
+                self.transport.abort()  # nobody knows how much of it has left
+                return
         url, headers = self.url, self.headers
         super().on_message_begin()
         self.url = url
@@ -127,7 +136,7 @@ class ProtocolDoor(HttpToolsProtocol):
         if lane.who(head.credentials) is not head.consumer:
             del self.heads[same]
             return False
-        self._answered = head
+        head.used = True
         self._send(head, now, names)
         return True
 
@@ -145,7 +154,7 @@ class ProtocolDoor(HttpToolsProtocol):
         if reply is None:
             return False
         keep_alive = parser.should_keep_alive() and parser.get_http_version() != "1.0"
-        self._answered = head = Head(reply, self.headers, asked.consumer, keep_alive, asked.repeats)
+        head = Head(reply, self.headers, asked.consumer, keep_alive, asked.repeats)
         self._send(head, now, asked.names)
         return True
 
@@ -166,6 +175,7 @@ class ProtocolDoor(HttpToolsProtocol):
         body = reply.body
         joined = body if len(body) <= _JOINED_BYTES_MAX else b""
         data = b"".join((before, timing, timed, request_id, named, traceparent, after, end, joined))
+        self._answered = head
         if joined is body:
             self.transport.write(data)
         else:

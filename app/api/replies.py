@@ -9,12 +9,14 @@ from typing import Any, Final, TypeAlias
 from app.api.freshness import LIVING, living, server_timing
 from app.api.limits import LIMITS
 from app.api.names import Names
-from app.service.encode import Delivery
+from app.service.encode import Answer, Delivery
 from app.service.scope import Consumer
 
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 
 _ID, _TRACE, _TIMING = b"x-request-id", b"traceparent", b"server-timing"
+DOORS: Final = (_TIMING, _ID, _TRACE)
+"""The headers that a door fills in for each request, in the order in which they leave."""
 
 # Headers of an answer that stay as they are. One that is neither here nor counted anew each time
 # keeps the answer out of the lane.
@@ -32,7 +34,7 @@ _STEADY: Final = frozenset(
     }
 )
 _OWN: Final = (b"content-length", b"etag")  # steady too, and no two answers have the same
-_FILLED_IN: Final = LIVING | LIMITS | {_ID, _TRACE, _TIMING, *_OWN}
+_FILLED_IN: Final = LIVING | LIMITS | {*DOORS, *_OWN}
 _KNOWN: Final = _STEADY | _FILLED_IN
 
 # Facts of the log line that each request has for itself.
@@ -73,8 +75,9 @@ class Asked:
 class Reply:
     """An answer of the slow way; good until `fresh_until`, which the cache may end at any moment.
 
-    `form` are its headers, alike answers' the very same, without what is filled in: `own` are those
-    that stay as they are. `wire` is for a door's own form of them.
+    It rests on what is kept under all of its `keys`. `form` are its headers, alike answers' the
+    very same, without what is filled in: `own` are those that stay as they are. `wire` is for a
+    door's own form of them. `used` says that it was found since it was learnt.
     """
 
     question: bytes
@@ -86,12 +89,15 @@ class Reply:
     form: Headers
     own: tuple[bytes, ...]
     body: bytes
-    fresh_until: float
     wire: Any = None
-    key: Hashable = field(init=False)
+    used: bool = False
+    keys: tuple[Hashable, ...] = field(init=False)
+    fresh_until: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.key = self.found.key
+        grounds = self.found.grounds
+        self.keys = tuple(each.key for each in grounds)
+        self.fresh_until = min(each.kept.fresh_until for each in grounds)
 
     @classmethod
     def of(
@@ -99,10 +105,16 @@ class Reply:
     ) -> "Reply | None":
         """Return what was answered, or None where it does not hold for all who ask the same.
 
-        The slow way does not say so, or there is a header that can't be made anew each time.
+        The slow way does not say so; there is a header that can't be made anew each time, or not
+        each of those that every door fills in, once and in their order; or the body is not the
+        cache's own, such as a coding without room beside its answer, and nobody would count it.
         """
         found = trail.found
         if found is None or not all(name in _KNOWN for name, _ in headers):
+            return None
+        if tuple(name for name, _ in headers if name in DOORS) != DOORS:
+            return None
+        if body and not _is_kept(body, found.unwrap()):
             return None
         sent = dict(headers)
         return cls(
@@ -115,7 +127,6 @@ class Reply:
             _form(headers),
             tuple(sent.get(name, b"") for name in _OWN),
             body,
-            found.kept.fresh_until,
         )
 
     def headers_at(
@@ -131,6 +142,10 @@ class Reply:
         filled[_TIMING] = server_timing(self.found, timing.decode()).encode()
         return [(name, filled.get(name, value)) for name, value in self.form]
 
+    def is_proven(self, now: float) -> bool:
+        """Say whether this was found since it was learnt, and may be found again."""
+        return self.used and now < self.fresh_until
+
     def steady_until(self, now: float) -> float:
         """Return when the headers of `now` will have changed: they count in whole seconds."""
         kept = self.found.kept
@@ -144,6 +159,10 @@ class Reply:
         self.fresh_until, self.wire = -inf, None
         self.form, self.own, self.body = (), (), b""
         del self.found
+
+
+def _is_kept(body: bytes, answer: Answer) -> bool:
+    return any(body is held for held in (answer.body, *answer.codings.values()))
 
 
 def _form(headers: Headers) -> Headers:

@@ -5,6 +5,8 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import AnyStr
 
+from app.api.names import BLANKS
+
 _SENT = re.compile(
     rb"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?"
 )
@@ -36,7 +38,7 @@ def is_usual(sent: bytes) -> bool:
 
 def lone(sent: Sequence[bytes]) -> bytes:
     """Return the `traceparent` that was sent; several are none, and so begin a new trace."""
-    return sent[0] if len(sent) == 1 else b""
+    return sent[0].strip(BLANKS) if len(sent) == 1 else b""
 
 
 def trace_id(traceparent: AnyStr) -> AnyStr:

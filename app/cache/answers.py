@@ -95,6 +95,7 @@ class Found(Generic[V]):
 
     `forward` is None when the origin was not waited for. Something old stands in for its answer
     when `error` is what it failed with, or when it was `late`; or else what a late one has so far.
+    `after` is what had to be found before, since the question came of it.
     """
 
     kept: Kept[V]
@@ -104,6 +105,12 @@ class Found(Generic[V]):
     late: bool = False
     error: ServiceError | None = None
     key: Hashable = None
+    after: "Found[V] | None" = None
+
+    @property
+    def grounds(self) -> "tuple[Found[V], ...]":
+        """This, and all that was found before: what is the answer only while they all are."""
+        return (self,) if self.after is None else (self, *self.after.grounds)
 
     def unwrap(self) -> V:
         """Return the value.

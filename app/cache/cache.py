@@ -117,8 +117,8 @@ class Cache(Generic[V]):
         self._store.ended = ended
 
     def holds(self, found: Found[V]) -> bool:
-        """Say whether what was found is still what is kept."""
-        return self._store.peek(found.key) is found.kept
+        """Say whether what was found, and what that rests on, is still what is kept."""
+        return all(self._store.peek(each.key) is each.kept for each in found.grounds)
 
     def credit(self, key: Hashable, hits: int) -> None:
         """Count `hits` that were served without asking here, as one use of what is kept."""

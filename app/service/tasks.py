@@ -57,9 +57,11 @@ class TaskService(ItemService):
         query = _steps_of(task.id, task.account, shape, caller)
         if found.forward is not None:
             wanted = replace(wanted, wait_s=max(0.0, until - self._house.monotonic()))
-        if not tree:
-            return await self._steps.ask(query, caller, wanted)
-        return await self._steps.ask(query, caller, wanted, key=Tree(query), arrange=grow)
+        if tree:
+            steps = await self._steps.ask(query, caller, wanted, key=Tree(query), arrange=grow)
+        else:
+            steps = await self._steps.ask(query, caller, wanted)
+        return replace(steps, after=found)
 
     def point_at_activities(
         self, text: str, shape: Shape, caller: Caller, *, tree: bool

@@ -1,7 +1,7 @@
 """What leaves by the fast lane is, byte for byte, what the slow way would have sent."""
 
 import asyncio
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from gc import collect, get_objects
 from math import inf
@@ -14,9 +14,10 @@ from structlog.testing import capture_logs
 
 from app.api.asgi_door import AsgiDoor
 from app.api.fastlane import REPLIES_MAX, FastLane
-from app.api.replies import Asked, Reply, Trail
+from app.api.replies import DOORS, Asked, Reply, Trail
 from app.cache.answers import Found, Kept
 from app.service.encode import Answer, Delivery, encode
+from app.service.questions import OneItem
 from app.service.scope import ANYBODY
 from tests.support.platform import FakeTime
 from tests.support.serving import built, configured, network
@@ -26,6 +27,7 @@ from tests.support.wire import Server, request, served
 Mode = Literal["protocol", "asgi", "off"]
 MODES: tuple[Mode, ...] = ("protocol", "asgi", "off")
 TASK = "/v1/tasks/eu2.5"
+GONE = b"/gone"
 
 
 def app_in(mode: Mode, time: FakeTime, **options: Any) -> Any:
@@ -84,6 +86,106 @@ async def test_same_bytes(target: str, known: bool, method: str) -> None:  # noq
     assert all(answer.startswith(status) and b"; hit; " in answer for answer in off)
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_same_problems(method: str) -> None:
+    """All three ways refuse the same in the same bytes, however often, beside what they answer."""
+    asked = [
+        request(TASK, method),
+        request(TASK, method, accept_encoding="identity;q=0"),
+        request(TASK, method, accept_encoding="*;q=0"),
+        request(TASK, method, x_request_timeout_ms="soon"),
+        request("/v1/tasks?max_age=soon", method),
+        request("/v1/tasks?limit=0", method),
+        request("/v1/tasks?cursor=x", method),
+        request("/v1/tasks/eu2.99", method),
+        request("/v1/nothing", method),
+    ]
+    protocol, asgi, off = [await hits(mode, *asked) for mode in MODES]
+
+    assert protocol == asgi == off
+    statuses = [int(answer[9:12]) for answer in off]
+    assert statuses == [200, 406, 406, 400, 400, 400, 400, 404, 404] * 2
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_refused_for_nothing(mode: Mode) -> None:
+    """Who takes no form of an answer costs the platform no call."""
+    app = app_in(mode, FakeTime())
+    async with served(app, door=mode == "protocol") as server:
+        answer = await server.connect().ask(request(accept_encoding="identity;q=0"))
+
+    assert answer.startswith(b"HTTP/1.1 406 ")
+    assert not app.state.cache.figures().entries
+
+
+@pytest.mark.parametrize("behind", ["", " ", "\t "], ids=["none", "blank", "tab and blank"])
+async def test_blanks_behind_names(behind: str) -> None:
+    """Blanks behind an id or a trace are no part of it, whichever way it goes (RFC 9110 5.5)."""
+    traced = f"00-{'3' * 32}-{'4' * 16}-00"
+    asked = request(x_request_id=f"mine{behind}", traceparent=traced + behind)
+    protocol, asgi, off = [await hits(mode, asked) for mode in MODES]
+
+    assert protocol == asgi == off
+    names = b"\r\nx-request-id: mine\r\ntraceparent: %b\r\n" % traced.encode()
+    assert all(names in answer for answer in off)
+
+
+@pytest.mark.parametrize("hard", [False, True], ids=["soft", "hard"])
+async def test_steps_rest_on_the_task(hard: bool) -> None:  # noqa: FBT001  # two ways
+    """The steps of a task end with the answer by which it was found, as they do the slow way."""
+    app, asked = app_in("protocol", FakeTime()), request(f"{TASK}/activities")
+    async with served(app) as server:
+        await learned(server, asked)
+        by_lane = await server.connect().ask(asked)
+        app.state.cache.purge(lambda key: isinstance(key, OneItem), hard=hard)
+        answer = await server.connect().ask(asked)
+
+    assert (b"; hit; " in by_lane, answer.startswith(b"HTTP/1.1 200 ")) == (True, True)
+    assert server.asgi_calls == 1
+
+
+async def test_steps_end_with_the_task() -> None:
+    """The steps of a task leave by the lane no longer than the answer by which it was found."""
+    time, asked = FakeTime(), request(f"{TASK}/activities")
+    async with served(app_in("protocol", time)) as server:
+        task = await server.connect().ask(request(TASK))
+        fresh_s = int(task.split(b"max-age=")[1].split(b"\r\n")[0])
+        time.now = fresh_s - 2
+        await learned(server, asked)
+        calls = []
+        for time.now in (fresh_s - 0.1, fresh_s):
+            await server.connect().ask(asked)
+            calls.append(server.asgi_calls)
+
+    assert calls == [0, 1]
+
+
+async def test_uses_of_all_it_rests_on() -> None:
+    """A hit by the lane counts as the slow way's does, for each answer that it rests on."""
+    counted = []
+    for mode in MODES:
+        app = app_in(mode, FakeTime())
+        async with served(app, door=mode == "protocol") as server:
+            await learned(server, *[request(f"{TASK}/activities")] * 2)
+        counted.append(app.state.cache.figures().hits)
+
+    assert counted == [10] * 3
+
+
+@pytest.mark.parametrize("mode", ["protocol", "asgi"])
+async def test_coding_without_room(mode: Mode) -> None:
+    """A coding for which the cache has no room is not held by the lane either."""
+    app = app_in(mode, FakeTime())
+    app.state.cache.grow = lambda *_: False
+    asked = [request("/v1/tasks?limit=12", accept_encoding="gzip", user_agent=n) for n in range(3)]
+    async with served(app, door=mode == "protocol") as server:
+        await learned(server, *asked)
+        answers = [await server.connect().ask(each) for each in asked]
+
+    assert all(b"content-encoding: gzip" in answer for answer in answers)
+    assert not app.state.lane._replies  # noqa: SLF001  # nothing else shows it
+
+
 @pytest.mark.parametrize("mode", MODES)
 async def test_two_traces(mode: Mode) -> None:
     """Two traces begin a new one, also where they would look like one if they were joined."""
@@ -125,15 +227,17 @@ async def test_lane_is_used(mode: Mode) -> None:
         {"expect": "100-continue"},
         {"upgrade": "h2c", "connection": "upgrade"},
         {"padding": "x" * 5000},
+        {"transfer_encoding": "chunked"},
     ],
-    ids=["no-cache", "max-age", "timeout", "body", "expect", "upgrade", "long"],
+    ids=["no-cache", "max-age", "timeout", "body", "expect", "upgrade", "long", "chunks"],
 )
 async def test_slow_way_only(headers: dict[str, str]) -> None:
     """A request with a wish of its own, or that may go on after its head, takes the slow way."""
+    body = b"0\r\n\r\n" if "transfer_encoding" in headers else b""
     async with served(app_in("protocol", FakeTime())) as server:
         wire = server.connect()
         for _ in range(4):
-            await wire.ask(request(**headers))
+            await wire.ask(request(**headers) + body)
 
     assert server.asgi_calls == 4
 
@@ -238,8 +342,8 @@ class Everlasting:
         self.end = ended
 
     def holds(self, found: Delivery) -> bool:
-        """Say yes, but for what has no value."""
-        return found.kept.value is not None
+        """Say yes, but for one key."""
+        return found.key != GONE
 
 
 def lane_over(cache: Everlasting) -> FastLane:
@@ -259,14 +363,16 @@ def teach(
     *,
     key: bytes | None = None,
     header: bytes = b"age",
-    kept: bool = True,
+    doors: Sequence[bytes] = DOORS,
+    body: bytes | None = None,
 ) -> Asked:
     """Let `lane` learn the answer at `target`, kept under `key`, good for a minute."""
-    value = encode({}) if kept else None
+    value = encode({})
     found = Found(Kept(value, None, 0.0, 60.0, 0, whole=True), "hit", key=key or target)
     asked = lane.read("GET", target, [], None)
     assert asked is not None
-    lane.learn(asked, Trail(found), 200, [(header, b"0")], b"{}")
+    headers = [(name, b"0") for name in (header, *doors)]
+    lane.learn(asked, Trail(found), 200, headers, value.body if body is None else body)
     return asked
 
 
@@ -277,6 +383,30 @@ def test_bounded() -> None:
 
     assert [lane.find(each, 1.0) is None for each in asked[:2]] == [True, False]
     assert lane.find(asked[-1], 1.0) is not None
+
+
+def test_flood() -> None:
+    """What was asked for again stays, however many come that nobody asks for twice."""
+    lane = lane_over(Everlasting())
+    hot = [teach(lane, b"/hot/%d" % number) for number in range(200)]
+    found = [lane.find(each, 1.0) for each in hot]
+    for number in range(10 * REPLIES_MAX):
+        teach(lane, b"/once/%d" % number)
+
+    kept = [lane.find(each, 1.0) is not None for each in hot]
+    assert all(found)
+    assert sum(kept) >= 190
+
+
+def test_all_are_asked_for() -> None:
+    """One makes room also where all were asked for again, and the new one has its chance."""
+    lane = lane_over(Everlasting())
+    for number in range(REPLIES_MAX):
+        lane.find(teach(lane, b"/%d" % number), 1.0)
+    asked = teach(lane, b"/new")
+
+    assert lane.find(asked, 1.0) is not None
+    assert len(lane._replies) == REPLIES_MAX  # noqa: SLF001  # nothing else shows it
 
 
 def test_keys_of_the_forgotten() -> None:
@@ -316,10 +446,20 @@ def test_learned_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    "odd", [{"header": b"x-new"}, {"kept": False}], ids=["unknown header", "replaced meanwhile"]
+    "odd",
+    [
+        {"header": b"x-new"},
+        {"key": GONE},
+        {"doors": DOORS[:-1]},
+        {"doors": ()},
+        {"doors": (*DOORS, DOORS[0])},
+        {"doors": DOORS[::-1]},
+        {"body": bytes(bytearray(b"{}"))},
+    ],
+    ids=["header", "replaced", "no trace", "problem", "twice", "other order", "strange body"],
 )
 def test_not_learned(odd: dict[str, Any]) -> None:
-    """An answer with a header that the lane can't count, or that is no longer kept, is left."""
+    """An answer that no door could send anew, or that is not the cache's own, is left."""
     lane = lane_over(Everlasting())
 
     assert lane.find(teach(lane, b"/a", **odd), 1.0) is None

@@ -36,7 +36,7 @@ class World:
         )
         kept = Kept(encode({}), None, 0.0, 60.0, 0)
         found = Found(kept, "hit", key="k")
-        self.reply = Reply(b"q", ANYBODY, found, "", FACTS, 200, (), (), b"", 60.0)
+        self.reply = Reply(b"q", ANYBODY, found, "", FACTS, 200, (), (), b"")
 
     def credit(self, key: Hashable, hits: int) -> None:
         """Take down what the cache is told."""

@@ -1,11 +1,13 @@
 """The lane's door in uvicorn's protocol: order, back-pressure, and the ends of connections."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.api.test_fastlane import app_in, learned
 from tests.support.platform import FakeTime
+from tests.support.serving import idle
 from tests.support.wire import request, served
 
 HIT, MISS = request(), request("/v1/tasks?limit=3")
@@ -81,12 +83,13 @@ async def test_closing() -> None:
     assert both.pipe.sent == told
 
 
-async def test_http_1_0() -> None:
-    """A client of HTTP/1.0 gets its answer and the end of the connection."""
+@pytest.mark.parametrize("wish", [None, "keep-alive"], ids=["plain", "keep-alive"])
+async def test_http_1_0(wish: str | None) -> None:
+    """A client of HTTP/1.0 gets its answer and the end of the connection, as from uvicorn."""
     async with served(app_in("protocol", FakeTime())) as server:
         await learned(server, HIT)
         wire = server.connect()
-        answer = await wire.ask(HIT.replace(b"HTTP/1.1", b"HTTP/1.0"))
+        answer = await wire.ask(request(connection=wish).replace(b"HTTP/1.1", b"HTTP/1.0"))
 
     assert b"connection: close" in answer
     assert (wire.pipe.is_closing(), server.asgi_calls) == (True, 0)
@@ -109,6 +112,61 @@ async def test_keep_alive() -> None:
         wire.protocol.connection_lost(None)
 
     assert (early, wire.pipe.is_closing()) == (False, True)
+
+
+@pytest.mark.parametrize("times", [1, 2], ids=["head seen before", "parsed"])
+async def test_idle_from_the_lane_on(times: int) -> None:
+    """A connection whose every answer was the lane's is closed, too, when it is idle."""
+    async with served(app_in("protocol", FakeTime())) as server:
+        await learned(server, HIT)
+        wire = server.connect()
+        wire.protocol.timeout_keep_alive = 0
+        answer = await wire.ask(HIT * times)
+        await idle()
+
+    assert answer.count(b"HTTP/1.1 200 ") == times
+    assert (wire.pipe.is_closing(), server.asgi_calls) == (True, 0)
+
+
+class Torn:
+    """What makes no wire."""
+
+    def make(self, *_: Any) -> NoReturn:
+        """Fail."""
+        raise ValueError("torn")
+
+
+async def test_bug_before_the_answer() -> None:
+    """A bug in the lane is logged and not the caller's mistake: the slow way answers."""
+    async with served(app_in("protocol", FakeTime())) as server:
+        await learned(server, HIT)
+        wire = server.connect()
+        wire.protocol.wires = Torn()  # type: ignore[attr-defined]  # the door's own
+        with capture_logs() as lines:
+            answer = await wire.ask(request(tracestate="new"))
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert (server.asgi_calls, server.cuts) == (1, [])
+    assert [str(line["exc_info"]) for line in lines if line["event"] == "lane_failed"] == ["torn"]
+
+
+async def test_bug_behind_the_answer() -> None:
+    """Nothing follows an answer of which a bug leaves unknown how much was sent."""
+
+    def fail(*_: Any) -> NoReturn:
+        raise ValueError("torn")
+
+    app = app_in("protocol", FakeTime())
+    async with served(app) as server:
+        await learned(server, HIT)
+        wire = server.connect()
+        app.state.lane.sent = fail
+        with capture_logs() as lines:
+            answer = await wire.ask(request(tracestate="new") + HIT)
+
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert (wire.pipe.is_closing(), server.cuts) == (True, [])
+    assert [line["event"] for line in lines if line["event"] == "lane_failed"] == ["lane_failed"]
 
 
 async def test_shutdown() -> None:
@@ -238,7 +296,21 @@ async def test_heads_are_bounded() -> None:
         for number in range(1030):
             wire.protocol.data_received(request(x_request_id=None, tracestate=number))
 
-    assert len(wire.protocol.heads) == 1024  # type: ignore[attr-defined]  # the door's own
+    assert len(server.heads) == 1024
+    assert not any(b"tracestate: 0\r\n" in head for head in server.heads)
+
+
+async def test_flood_of_heads() -> None:
+    """A head that came again stays, however many come that never do."""
+    plain = request(x_request_id=None)
+    async with served(app_in("protocol", FakeTime())) as server:
+        await learned(server, plain, plain)
+        wire = server.connect()
+        for number in range(1030):
+            wire.protocol.data_received(request(x_request_id=None, tracestate=number))
+
+    assert len(server.heads) == 1024
+    assert plain in server.heads
 
 
 async def test_no_http_behind() -> None:
