@@ -97,13 +97,19 @@ class Cache(Generic[V]):
         self._figures.stale_if_error += not verdict.refresh
         return Found(verdict.serve, "stale", key=key)
 
-    def look(self, key: Hashable) -> Found[V] | None:
-        """Return what is kept and fresh, or None; loads, waits and counts nothing."""
-        kept = self._store.get(key)
-        verdict = judge(kept, USUAL, self._clocks, now := self._monotonic())
+    def look(self, key: Hashable, freshness: Freshness = USUAL) -> Found[V] | None:
+        """Return what is kept and fresh enough, or None; loads, waits and counts nothing."""
+        kept = self._store.peek(key)
+        verdict = judge(kept, freshness, self._clocks, now := self._monotonic())
         if verdict.serve is None or now >= verdict.serve.fresh_until:
             return None
         return Found(verdict.serve, "hit", key=key)
+
+    def answers(self, matches: Callable[[Hashable], bool]) -> list[V]:
+        """Return the last whole answers, however old, of all whose key matches."""
+        kept = map(self._store.peek, self._store.keys(matches))
+        good = [each.good for each in kept if each is not None]
+        return [each.value for each in good if each is not None and each.value is not None]
 
     def grow(self, key: Hashable, value: V, size_bytes: int) -> bool:
         """Count `size_bytes` more for `value`; False if it is not kept under `key` any more.

@@ -13,6 +13,7 @@ from app.service.forecast import UpstreamCall, upstream_calls
 from app.service.house import House
 from app.service.questions import OneItem, QueryT, Question, Tree, as_kept
 from app.service.scope import Scope
+from app.service.steps import Steps
 
 Meta = msgspec.Meta
 _AnId = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -77,13 +78,16 @@ class Admin:
         scope: Scope,
         *,
         account: str | None = None,
-        question: Question | None = None,
+        question: Question | Steps | None = None,
         hard: bool = False,
     ) -> int:
         """End the freshness of what matches all that is given, and return how many were kept.
 
         A tenant narrows nothing, so none is taken: a list that names another may name its parent,
         or the same one by its other spelling, and what is below what, nobody can tell.
+
+        With the activities of a task that is known by a bare id or a UUID, the answers that say
+        which task that is end too, for those lead to the ones that show something.
 
         Raises:
             AccountNotFoundError: there is no `account`.
@@ -94,24 +98,39 @@ class Admin:
             if account not in self._house.accounts:
                 raise AccountNotFoundError(f"There is no account {account!r}.")
 
+        asked = None if question is None else self._asked(question, scope)
+
         def matches(key: Hashable) -> bool:
             if not isinstance(key, Question) or not _is_within(key, scope):
                 return False
             within = account is None or account in key.accounts
-            return within and (question is None or _asks(key, question))
+            return within and (asked is None or any(_asks(key, each) for each in asked))
 
         return self._house.cache.purge(matches, hard=hard)
 
-    def explain(self, question: Question, freshness: Freshness) -> Explanation:
+    def _asked(self, question: Question | Steps, scope: Scope) -> list[Question]:
+        """Return all that is asked for `question`, as far as what is kept leads on."""
+        if not isinstance(question, Steps):
+            return [question]
+
+        def finds(key: Hashable) -> bool:
+            return isinstance(key, OneItem) and _is_within(key, scope) and _asks(key, question.task)
+
+        return [question.task, *map(question.of, self._house.cache.answers(finds))]
+
+    def explain(self, question: Question | Steps, freshness: Freshness) -> Explanation:
         """Return how `question` would be answered; nobody is asked.
+
+        Of activities whose task must be found first, that step is told where it is not kept.
 
         Raises:
             ScopeDeniedError: it goes on from a place that may be that of an unseen item.
         """
-        walked = isinstance(question, TaskQuery) and question.position is not None
-        if walked and question.within is not None:
-            raise ScopeDeniedError("Cursors are explained to those who see every tenant.")
-        if isinstance(question, TaskQuery):
+        if isinstance(question, Steps):
+            question = self._next_asked(question, freshness)
+        elif isinstance(question, TaskQuery):
+            if question.position is not None and question.within is not None:
+                raise ScopeDeniedError("Cursors are explained to those who see every tenant.")
             question = as_kept(question)
         told = self._house.cache.explain(question, freshness)
         calls = () if told.how == "hit" else upstream_calls(question, self._house)
@@ -129,6 +148,12 @@ class Admin:
             in_the_air=told.in_the_air,
             upstream_calls=tuple(calls),
         )
+
+    def _next_asked(self, steps: Steps, freshness: Freshness) -> Question:
+        found = self._house.cache.look(steps.task, freshness)
+        if found is None or found.kept.error is not None:
+            return steps.task
+        return steps.of(found.unwrap())
 
 
 def _is_within(question: Question, scope: Scope) -> bool:

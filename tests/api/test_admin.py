@@ -10,6 +10,7 @@ from tests.api.test_scopes import served
 from tests.support.consumers import required
 from tests.support.estate import BAKERY, CONSUMERS, NORTH, NORTH_UUID, PARTNER, headers
 from tests.support.platform import FakeTime
+from tests.support.upstream import a_task
 
 _ADMINS = required(**{name: given | {"admin": True} for name, given in CONSUMERS.items()})[
     "consumers"
@@ -69,6 +70,52 @@ async def test_asks_again(time: FakeTime) -> None:
         answer = await client.get("/v1/tasks", headers=headers("all"))
 
     assert "fwd=" in answer.headers["cache-status"]
+
+
+@pytest.mark.parametrize("view", ["", "?view=tree"], ids=["flat", "tree"])
+@pytest.mark.parametrize("task", ["1", a_task(1)["uuid"]], ids=["bare", "uuid"])
+async def test_steps_of_found(time: FakeTime, task: str, view: str) -> None:
+    """Purged activities are asked for again, also where their task has to be found first."""
+    path = f"/v1/tasks/{task}/activities{view}"
+    async with served(time) as (client, platforms):
+        for each in (path, "/v1/tasks/us.3/activities"):
+            await client.get(each, headers=headers("all"))
+        asked = platforms["eu2"].calls("/activities")
+        purged = (await purge(client, query=path)).json()["purged"]
+        again = await client.get(path, headers=headers("all"))
+        other = await client.get("/v1/tasks/us.3/activities", headers=headers("all"))
+
+    assert (purged, platforms["eu2"].calls("/activities") - asked) == (2, 1)
+    assert ["fwd=" in each.headers["cache-status"] for each in (again, other)] == [True, False]
+
+
+async def test_steps_out_of_scope(time: FakeTime) -> None:
+    """What an admin may not see leads it to no steps that it would end."""
+    path = f"/v1/tasks/{a_task(1)['uuid']}/activities"
+    async with served(time, consumers=_ADMINS) as (client, _):
+        for kind in ("all", "north"):
+            await client.get(path, headers=headers(kind))
+        found = [(await purge(client, kind, query=path)).json() for kind in ("uuid", "north")]
+        answer = await client.get(path, headers=headers("all"))
+
+    assert found == [{"purged": 0}, {"purged": 2}]
+    assert "hit" in answer.headers["cache-status"]
+
+
+async def test_explain_steps_of_found(time: FakeTime) -> None:
+    """Once it is known which task has a bare id, its activities are what is told."""
+    known, ambiguous = f"/v1/tasks/{a_task(1)['uuid']}/activities", "/v1/tasks/2/activities"
+    async with served(time) as (client, _):
+        first = (await explain(client, known)).json()
+        for path in (known, ambiguous):
+            await client.get(path, headers=headers("admin"))
+        later = [
+            (await explain(client, path)).json()
+            for path in (known, f"{known}?max_age=0", ambiguous)
+        ]
+
+    told = [(each["how"], "filters" in each["query"]) for each in (first, *later)]
+    assert told == [("miss", False), ("hit", True), ("miss", False), ("hit", False)]
 
 
 @pytest.mark.parametrize(
