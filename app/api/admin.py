@@ -73,7 +73,7 @@ def router(admin: Admin, tasks: TaskService, activities: ItemService) -> APIRout
         _let_in(caller, "purge")
         refuse_all(request.query_params.multi_items())
         wish = _read(await request.body())
-        purged = admin.purge(
+        purged = await admin.purge(
             caller.scope,
             account=wish.account,
             question=None if wish.query is None else questions.read(wish.query, caller)[0],

@@ -88,6 +88,21 @@ class Kept(Generic[V]):
         """Return the same answer with its freshness ended at `now`."""
         return replace(self, fresh_until=min(now, self.fresh_until), revoked=True, probe_at=0.0)
 
+    def purged(self, since: float, *, hard: bool) -> "Kept[V] | None":
+        """Return what a purge that began at `since` leaves of this, or None.
+
+        What was loaded later stays; what stands behind that is purged like anything else.
+        """
+        if self.stored_at <= since:
+            good = None if hard else self.good
+            return None if good is None else good.revoke(since)
+        old = self.behind
+        if old is None or old.stored_at > since:
+            return self
+        left = None if hard else old.revoke(since)
+        size_bytes = self.size_bytes - (old.size_bytes if left is None else 0)
+        return replace(self, behind=left, size_bytes=size_bytes)
+
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[V]):

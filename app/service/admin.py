@@ -1,6 +1,6 @@
 """What admins may do with kept answers: end them, or be told how a request would be answered."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Annotated, Any
 
 import msgspec
@@ -73,7 +73,7 @@ class Admin:
     def __init__(self, house: House) -> None:
         self._house = house
 
-    def purge(
+    async def purge(
         self,
         scope: Scope,
         *,
@@ -98,25 +98,28 @@ class Admin:
             if account not in self._house.accounts:
                 raise AccountNotFoundError(f"There is no account {account!r}.")
 
-        asked = None if question is None else self._asked(question, scope)
+        sought = None if question is None else _bared(await self._asked(question, scope))
 
         def matches(key: Hashable) -> bool:
             if not isinstance(key, Question) or not _is_within(key, scope):
                 return False
             within = account is None or account in key.accounts
-            return within and (asked is None or any(_asks(key, each) for each in asked))
+            return within and (sought is None or _is_among(key, sought))
 
-        return self._house.cache.purge(matches, hard=hard)
+        return await self._house.cache.purge(matches, hard=hard)
 
-    def _asked(self, question: Question | Steps, scope: Scope) -> list[Question]:
+    async def _asked(self, question: Question | Steps, scope: Scope) -> list[Question]:
         """Return all that is asked for `question`, as far as what is kept leads on."""
         if not isinstance(question, Steps):
             return [question]
 
-        def finds(key: Hashable) -> bool:
-            return isinstance(key, OneItem) and _is_within(key, scope) and _asks(key, question.task)
+        sought = _bared([question.task])
 
-        return [question.task, *map(question.of, self._house.cache.answers(finds))]
+        def finds(key: Hashable) -> bool:
+            return isinstance(key, OneItem) and _is_within(key, scope) and _is_among(key, sought)
+
+        found = await self._house.cache.answers(finds)
+        return [question.task, *{question.of(each) for each in found}]
 
     def explain(self, question: Question | Steps, freshness: Freshness) -> Explanation:
         """Return how `question` would be answered; nobody is asked.
@@ -162,9 +165,14 @@ def _is_within(question: Question, scope: Scope) -> bool:
     return visible and scope.tenants in {None, question.within}
 
 
-def _asks(question: Question, other: Question) -> bool:
-    """Say whether both ask the same, whoever sees how much of the answer."""
-    return _bare(question) == _bare(other) and {*question.accounts} <= {*other.accounts}
+def _bared(questions: Iterable[Question]) -> list[tuple[Question, frozenset[str]]]:
+    return [(_bare(each), frozenset(each.accounts)) for each in questions]
+
+
+def _is_among(question: Question, sought: Iterable[tuple[Question, frozenset[str]]]) -> bool:
+    """Say whether one that is sought asks the same, whoever sees how much of the answer."""
+    bare = _bare(question)
+    return any(bare == other and within.issuperset(question.accounts) for other, within in sought)
 
 
 def _bare(question: Question) -> Question:
