@@ -147,10 +147,11 @@ class Found(Generic[V]):
 class Explained:
     """What is known of a question without asking: how it would be answered, and the clocks.
 
-    `how` is `miss` when the origin would be asked; seconds are None without an answer, `ttl_s` is
+    `how` is `miss` when nothing kept will do; seconds are None without an answer, `ttl_s` is
     negative when it is stale; the next two are what is left of the other clocks of the last whole
-    answer; `problem` is the last failure's slug, `probe_in_s` when the origin may be asked again;
-    `in_the_air` says that it is being asked now.
+    answer; `problem` is the slug of the last failure, or of what the caller's own wish makes one,
+    `probe_in_s` when the origin may be asked again; `in_the_air` says that it is being asked now,
+    and `asks` that this caller would have it asked, to wait for it or behind.
     """
 
     how: How
@@ -162,6 +163,7 @@ class Explained:
     problem: str | None
     probe_in_s: float | None
     in_the_air: bool
+    asks: bool
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """What admins may do with kept answers: end them, or be told how a request would be answered."""
 
 from collections.abc import Hashable, Iterable
+from dataclasses import replace
 from typing import Annotated, Any
 
 import msgspec
@@ -50,7 +51,9 @@ class Explanation(msgspec.Struct, frozen=True):
     """How a request would be answered now; times in seconds.
 
     `ttl_s` and the two below it are what is left of the three clocks: fresh, served at once while
-    it is loaded behind, served when the platform fails.
+    it is loaded behind, served when the platform fails. `problem` is that of the last load, or what
+    the request itself is told: `not-cached` for one that wants no call where nothing kept will do,
+    `upstream-unavailable` for one with `partial=deny` where what is kept lacks an account.
     """
 
     query: dict[str, Any]
@@ -132,11 +135,12 @@ class Admin:
         if isinstance(question, Steps):
             question = self._next_asked(question, freshness)
         elif isinstance(question, TaskQuery):
+            freshness = replace(freshness, whole=not question.partial)
             if question.position is not None and question.within is not None:
                 raise ScopeDeniedError("Cursors are explained to those who see every tenant.")
             question = as_kept(question)
         told = self._house.cache.explain(question, freshness)
-        calls = () if told.how == "hit" else upstream_calls(question, self._house)
+        calls = upstream_calls(question, self._house) if told.asks else ()
         return Explanation(
             query=msgspec.to_builtins(question),
             key=key_text(question),

@@ -10,6 +10,7 @@ from tests.api.test_scopes import served
 from tests.support.consumers import required
 from tests.support.estate import BAKERY, CONSUMERS, NORTH, NORTH_UUID, PARTNER, headers
 from tests.support.platform import FakeTime
+from tests.support.serving import idle
 from tests.support.upstream import a_task
 
 _ADMINS = required(**{name: given | {"admin": True} for name, given in CONSUMERS.items()})[
@@ -174,6 +175,7 @@ async def test_no_foreign_place(time: FakeTime) -> None:
     assert found == [200, 403]
 
 
+WAYS = ("allow", "deny")
 PLAIN = {"Accept-Encoding": "identity"}  # a coding would count to what is kept
 STEPS = ["taskId=…", "order=asc(createdAt)", "order=asc(id)"]
 
@@ -251,7 +253,10 @@ async def test_explain_kept(time: FakeTime) -> None:
 
 
 async def test_explain_outage(time: FakeTime) -> None:
-    """After an outage the problem is told, when the platform is asked again, and how old serves."""
+    """After an outage the problem is told, when the platform is asked again, and how old serves.
+
+    Until then it is not asked, and no call is told.
+    """
     async with served(time) as (client, platforms):
         kept = await client.get("/v1/tasks?account=us", headers=headers("all") | PLAIN)
         platforms["us"].fail_next(times=99, path="/tasks")
@@ -266,10 +271,53 @@ async def test_explain_outage(time: FakeTime) -> None:
         "how": "stale", "age_s": 46.5, "ttl_s": -36.5,
         "stale_while_revalidate_s": 0, "stale_if_error_s": 563.5,
         "size_bytes": len(kept.content) + 512 + 1024, "problem": "upstream-error",
-        "probe_in_s": 26, "in_the_air": False,
-        "upstream_calls": [{"account": "us", "noun": "task",
-                            "parameters": ["order=desc(enqueuedAt)", "order=desc(id)"]}],
+        "probe_in_s": 26, "in_the_air": False, "upstream_calls": [],
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("after_s", "query", "expected"),
+    [
+        (0, "limit=7&cached_only=true", ("miss", "not-cached", 0)),
+        (50, "cached_only=true", ("miss", "not-cached", 0)),
+        (20, "cached_only=true", ("stale", None, 0)),
+        (20, "max_stale=99", ("stale", None, 1)),
+        (50, "partial=allow", ("miss", None, 1)),
+    ],
+    ids=["nothing kept", "too old", "old", "loaded behind", "asked"],
+)
+async def test_explained_is_answered(
+    time: FakeTime, after_s: float, query: str, expected: tuple[str, str | None, int]
+) -> None:
+    """What is told of a request is what it gets: its problem, and a call where it makes one."""
+    path = f"/v1/tasks?account=us&{query}"
+    async with served(time) as (client, platforms):
+        await client.get("/v1/tasks?account=us", headers=headers("all"))
+        time.now += after_s
+        told = (await explain(client, path)).json()
+        answer = await client.get(path, headers=headers("all"))
+        await idle()
+
+    assert (told["how"], told["problem"], len(told["upstream_calls"])) == expected
+    assert (answer.json().get("code"), platforms["us"].calls("/tasks") - 1) == expected[1:]
+
+
+async def test_explain_gap(time: FakeTime) -> None:
+    """To who takes no gaps an answer with one is a problem, and is told as that."""
+    async with served(time) as (client, platforms):
+        platforms["us"].fail_next(times=99, path="/tasks")
+        for _ in range(2):
+            await client.get("/v1/tasks", headers=headers("all"))
+        told = [(await explain(client, f"/v1/tasks?partial={way}")).json() for way in WAYS]
+        codes = [
+            (await client.get(f"/v1/tasks?partial={way}", headers=headers("all")))
+            .json()
+            .get("code")
+            for way in WAYS
+        ]
+
+    assert [each["problem"] for each in told] == codes == [None, "upstream-unavailable"]
+    assert [each["upstream_calls"] for each in told] == [[], []]
 
 
 @pytest.mark.parametrize(
