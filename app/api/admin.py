@@ -34,6 +34,7 @@ from app.service.admin import Admin, Explanation, Purge, Purged
 from app.service.items import ItemService
 from app.service.questions import Question
 from app.service.scope import Caller
+from app.service.steps import Steps
 from app.service.tasks import TaskService
 
 _TOLD_MAX = 200  # characters of a query that a log line repeats
@@ -72,7 +73,7 @@ def router(admin: Admin, tasks: TaskService, activities: ItemService) -> APIRout
         _let_in(caller, "purge")
         refuse_all(request.query_params.multi_items())
         wish = _read(await request.body())
-        purged = admin.purge(
+        purged = await admin.purge(
             caller.scope,
             account=wish.account,
             question=None if wish.query is None else questions.read(wish.query, caller)[0],
@@ -112,7 +113,7 @@ class Questions:
         self._tasks = tasks
         self._activities = activities
 
-    def read(self, target: str, caller: Caller) -> tuple[Question, Mapping[str, Any]]:
+    def read(self, target: str, caller: Caller) -> tuple[Question | Steps, Mapping[str, Any]]:
         """Return the question that a request of `caller` to `target` asks, and its twins.
 
         Raises:

@@ -88,6 +88,21 @@ class Kept(Generic[V]):
         """Return the same answer with its freshness ended at `now`."""
         return replace(self, fresh_until=min(now, self.fresh_until), revoked=True, probe_at=0.0)
 
+    def purged(self, since: float, *, hard: bool) -> "Kept[V] | None":
+        """Return what a purge that began at `since` leaves of this, or None.
+
+        What was loaded later stays; what stands behind that is purged like anything else.
+        """
+        if self.stored_at <= since:
+            good = None if hard else self.good
+            return None if good is None else good.revoke(since)
+        old = self.behind
+        if old is None or old.stored_at > since:
+            return self
+        left = None if hard else old.revoke(since)
+        size_bytes = self.size_bytes - (old.size_bytes if left is None else 0)
+        return replace(self, behind=left, size_bytes=size_bytes)
+
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[V]):
@@ -139,10 +154,11 @@ class Found(Generic[V]):
 class Explained:
     """What is known of a question without asking: how it would be answered, and the clocks.
 
-    `how` is `miss` when the origin would be asked; seconds are None without an answer, `ttl_s` is
+    `how` is `miss` when nothing kept will do; seconds are None without an answer, `ttl_s` is
     negative when it is stale; the next two are what is left of the other clocks of the last whole
-    answer; `problem` is the last failure's slug, `probe_in_s` when the origin may be asked again;
-    `in_the_air` says that it is being asked now.
+    answer; `problem` is the slug of the last failure, or of what the caller's own wish makes one,
+    `probe_in_s` when the origin may be asked again; `in_the_air` says that it is being asked now,
+    and `asks` that this caller would have it asked, to wait for it or behind.
     """
 
     how: How
@@ -154,6 +170,7 @@ class Explained:
     problem: str | None
     probe_in_s: float | None
     in_the_air: bool
+    asks: bool
 
 
 @dataclass(slots=True)

@@ -97,13 +97,17 @@ class Cache(Generic[V]):
         self._figures.stale_if_error += not verdict.refresh
         return Found(verdict.serve, "stale", key=key)
 
-    def look(self, key: Hashable) -> Found[V] | None:
-        """Return what is kept and fresh, or None; loads, waits and counts nothing."""
-        kept = self._store.get(key)
-        verdict = judge(kept, USUAL, self._clocks, now := self._monotonic())
+    def look(self, key: Hashable, freshness: Freshness = USUAL) -> Found[V] | None:
+        """Return what is kept and fresh enough, or None; loads, waits and counts nothing."""
+        kept = self._store.peek(key)
+        verdict = judge(kept, freshness, self._clocks, now := self._monotonic())
         if verdict.serve is None or now >= verdict.serve.fresh_until:
             return None
         return Found(verdict.serve, "hit", key=key)
+
+    async def answers(self, matches: Callable[[Hashable], bool]) -> list[V]:
+        """Return the last whole answers, however old, of all whose key matches; counts nothing."""
+        return await self._shelf.answers(matches)
 
     def grow(self, key: Hashable, value: V, size_bytes: int) -> bool:
         """Count `size_bytes` more for `value`; False if it is not kept under `key` any more.
@@ -125,14 +129,17 @@ class Cache(Generic[V]):
         self._figures.hits += hits
         self._store.get(key)
 
-    def purge(self, matches: Callable[[Hashable], bool], *, hard: bool = False) -> int:
+    async def purge(self, matches: Callable[[Hashable], bool], *, hard: bool = False) -> int:
         """End the freshness of all whose key matches, and return how many were kept.
 
-        The next to ask makes a call, also while one is under way that began before; the old answer
-        may still stand in if the origin fails. `hard` forgets it. Failures are always forgotten.
+        Whoever asks after this makes a call, also while one is under way that began before; the old
+        answer may still stand in if the origin fails. `hard` forgets it. Failures are always
+        forgotten. It takes many turns of the loop; what is loaded meanwhile is kept.
         """
+        # In the air first, and what is kept in the same step, up to the first turn of others: a
+        # flight that lands between the two would be kept with what it knew before.
         self._flights.forget(matches)
-        return self._shelf.revoke(matches, hard=hard)
+        return await self._shelf.revoke(matches, hard=hard)
 
     def explain(self, key: Hashable, freshness: Freshness = USUAL) -> Explained:
         """Return what is known of `key` and how `get` would answer; asks and counts nothing."""

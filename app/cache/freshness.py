@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from app.cache.answers import Clocks, Explained, Forward, Kept
+from app.errors import NotCachedError, UpstreamUnavailableError
 
 V = TypeVar("V")
 
@@ -128,7 +129,8 @@ def explain(
     kept: Kept[V] | None, wish: Freshness, clocks: Clocks, now: float, *, in_the_air: bool
 ) -> Explained:
     """Return what is known of a question, and how a caller with this `wish` would be answered."""
-    serve = judge(kept, wish, clocks, now).serve
+    verdict = judge(kept, wish, clocks, now)
+    serve = verdict.serve
     shown = serve or (kept.good if kept is not None else None)
     failed = kept is not None and kept.outage is not None
     revalidate_s, error_s = graces(kept, clocks, now)
@@ -139,10 +141,20 @@ def explain(
         stale_while_revalidate_s=revalidate_s,
         stale_if_error_s=error_s,
         size_bytes=0 if kept is None else kept.size_bytes,
-        problem=None if kept is None or kept.error is None else kept.error.slug,
+        problem=_problem(kept, serve, wish),
         probe_in_s=max(0.0, kept.probe_at - now) if kept is not None and failed else None,
         in_the_air=in_the_air,
+        asks=(serve is None or verdict.refresh) and not wish.only_if_cached,
     )
+
+
+def _problem(kept: Kept[V] | None, serve: Kept[V] | None, wish: Freshness) -> str | None:
+    """Return the slug of the failure that a caller with this `wish` gets, or of the last one."""
+    if serve is None and wish.only_if_cached:
+        return NotCachedError.slug
+    if serve is not None and wish.whole and serve.has_gap:
+        return UpstreamUnavailableError.slug
+    return None if kept is None or kept.error is None else kept.error.slug
 
 
 def _may_go_out(good: Kept[V], wish: Freshness, clocks: Clocks, now: float) -> bool:

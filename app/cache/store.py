@@ -1,7 +1,7 @@
 """The in-process store, bounded in bytes: what was asked once goes first, then the least used."""
 
 import sys
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -20,7 +20,7 @@ _PROVEN_SHARE: Final = 0.8
 V = TypeVar("V")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Slot(Generic[V]):
     value: V
     size_bytes: int
@@ -70,11 +70,19 @@ class Store(Generic[V]):
 
     def peek(self, key: Hashable) -> V | None:
         """Return the value under `key`, or None; changes nobody's rank."""
-        for segment in (self._proven, self._trial):
-            if key in segment:
-                # Past `LRUCache.__getitem__`, which counts as a use.
-                return super(LRUCache, segment).__getitem__(key).value
-        return None
+        try:
+            return self._slot(key).value
+        except KeyError:
+            return None
+
+    def swap(self, key: Hashable, value: V) -> None:
+        """Put `value` where another of the same size is; changes nobody's rank.
+
+        Raises:
+            KeyError: nothing is there.
+        """
+        self._slot(key).value = value
+        self.ended(key)
 
     def fits(self, key: Hashable, *, size_bytes: int) -> bool:
         """Say whether a value of this size under `key` is small enough to keep."""
@@ -107,21 +115,22 @@ class Store(Generic[V]):
         self._trial.pop(key, None)
         self.ended(key)
 
-    def keys(self, matches: Callable[[Hashable], bool]) -> list[Hashable]:
-        """Return the keys that match."""
-        return [key for key in self if matches(key)]
+    def keys(self) -> list[Hashable]:
+        """Return the keys of now."""
+        return [*self._proven, *self._trial]
 
     @property
     def size_bytes(self) -> int:
         """What is held now, overhead included."""
         return int(self._trial.currsize + self._proven.currsize)
 
-    def __iter__(self) -> Iterator[Hashable]:
-        yield from self._proven
-        yield from self._trial
-
     def __len__(self) -> int:
         return len(self._trial) + len(self._proven)
+
+    def _slot(self, key: Hashable) -> _Slot[V]:
+        segment = self._proven if key in self._proven else self._trial
+        # Past `LRUCache.__getitem__`, which counts as a use.
+        return super(LRUCache, segment).__getitem__(key)
 
     def _prove(self, key: Hashable, slot: _Slot[V]) -> None:
         # Who was asked longest ago goes back on trial: the whole stays as large as it was.

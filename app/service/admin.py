@@ -1,6 +1,7 @@
 """What admins may do with kept answers: end them, or be told how a request would be answered."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
+from dataclasses import replace
 from typing import Annotated, Any
 
 import msgspec
@@ -13,6 +14,7 @@ from app.service.forecast import UpstreamCall, upstream_calls
 from app.service.house import House
 from app.service.questions import OneItem, QueryT, Question, Tree, as_kept
 from app.service.scope import Scope
+from app.service.steps import Steps
 
 Meta = msgspec.Meta
 _AnId = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -49,7 +51,9 @@ class Explanation(msgspec.Struct, frozen=True):
     """How a request would be answered now; times in seconds.
 
     `ttl_s` and the two below it are what is left of the three clocks: fresh, served at once while
-    it is loaded behind, served when the platform fails.
+    it is loaded behind, served when the platform fails. `problem` is that of the last load, or what
+    the request itself is told: `not-cached` for one that wants no call where nothing kept will do,
+    `upstream-unavailable` for one with `partial=deny` where what is kept lacks an account.
     """
 
     query: dict[str, Any]
@@ -72,18 +76,21 @@ class Admin:
     def __init__(self, house: House) -> None:
         self._house = house
 
-    def purge(
+    async def purge(
         self,
         scope: Scope,
         *,
         account: str | None = None,
-        question: Question | None = None,
+        question: Question | Steps | None = None,
         hard: bool = False,
     ) -> int:
         """End the freshness of what matches all that is given, and return how many were kept.
 
         A tenant narrows nothing, so none is taken: a list that names another may name its parent,
         or the same one by its other spelling, and what is below what, nobody can tell.
+
+        With the activities of a task that is known by a bare id or a UUID, the answers that say
+        which task that is end too, for those lead to the ones that show something.
 
         Raises:
             AccountNotFoundError: there is no `account`.
@@ -94,27 +101,46 @@ class Admin:
             if account not in self._house.accounts:
                 raise AccountNotFoundError(f"There is no account {account!r}.")
 
+        sought = None if question is None else _bared(await self._asked(question, scope))
+
         def matches(key: Hashable) -> bool:
             if not isinstance(key, Question) or not _is_within(key, scope):
                 return False
             within = account is None or account in key.accounts
-            return within and (question is None or _asks(key, question))
+            return within and (sought is None or _is_among(key, sought))
 
-        return self._house.cache.purge(matches, hard=hard)
+        return await self._house.cache.purge(matches, hard=hard)
 
-    def explain(self, question: Question, freshness: Freshness) -> Explanation:
+    async def _asked(self, question: Question | Steps, scope: Scope) -> list[Question]:
+        """Return all that is asked for `question`, as far as what is kept leads on."""
+        if not isinstance(question, Steps):
+            return [question]
+
+        sought = _bared([question.task])
+
+        def finds(key: Hashable) -> bool:
+            return isinstance(key, OneItem) and _is_within(key, scope) and _is_among(key, sought)
+
+        found = await self._house.cache.answers(finds)
+        return [question.task, *{question.of(each) for each in found}]
+
+    def explain(self, question: Question | Steps, freshness: Freshness) -> Explanation:
         """Return how `question` would be answered; nobody is asked.
+
+        Of activities whose task must be found first, that step is told where it is not kept.
 
         Raises:
             ScopeDeniedError: it goes on from a place that may be that of an unseen item.
         """
-        walked = isinstance(question, TaskQuery) and question.position is not None
-        if walked and question.within is not None:
-            raise ScopeDeniedError("Cursors are explained to those who see every tenant.")
-        if isinstance(question, TaskQuery):
+        if isinstance(question, Steps):
+            question = self._next_asked(question, freshness)
+        elif isinstance(question, TaskQuery):
+            freshness = replace(freshness, whole=not question.partial)
+            if question.position is not None and question.within is not None:
+                raise ScopeDeniedError("Cursors are explained to those who see every tenant.")
             question = as_kept(question)
         told = self._house.cache.explain(question, freshness)
-        calls = () if told.how == "hit" else upstream_calls(question, self._house)
+        calls = upstream_calls(question, self._house) if told.asks else ()
         return Explanation(
             query=msgspec.to_builtins(question),
             key=key_text(question),
@@ -130,6 +156,12 @@ class Admin:
             upstream_calls=tuple(calls),
         )
 
+    def _next_asked(self, steps: Steps, freshness: Freshness) -> Question:
+        found = self._house.cache.look(steps.task, freshness)
+        if found is None or found.kept.error is not None:
+            return steps.task
+        return steps.of(found.unwrap())
+
 
 def _is_within(question: Question, scope: Scope) -> bool:
     """Say whether all that an answer may show is in `scope`."""
@@ -137,9 +169,14 @@ def _is_within(question: Question, scope: Scope) -> bool:
     return visible and scope.tenants in {None, question.within}
 
 
-def _asks(question: Question, other: Question) -> bool:
-    """Say whether both ask the same, whoever sees how much of the answer."""
-    return _bare(question) == _bare(other) and {*question.accounts} <= {*other.accounts}
+def _bared(questions: Iterable[Question]) -> list[tuple[Question, frozenset[str]]]:
+    return [(_bare(each), frozenset(each.accounts)) for each in questions]
+
+
+def _is_among(question: Question, sought: Iterable[tuple[Question, frozenset[str]]]) -> bool:
+    """Say whether one that is sought asks the same, whoever sees how much of the answer."""
+    bare = _bare(question)
+    return any(bare == other and within.issuperset(question.accounts) for other, within in sought)
 
 
 def _bare(question: Question) -> Question:

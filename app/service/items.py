@@ -79,7 +79,14 @@ class ItemService:
         Raises:
             RequestError: the id has no valid form, so nothing has it, or several accounts have it.
         """
-        question = self.point(text, shape, caller)
+        return await self.find(self.point(text, shape, caller), caller, wanted)
+
+    async def find(self, question: OneItem, caller: Caller, wanted: Wanted) -> Delivery:
+        """Return the item that `question` points at, or the failure.
+
+        Raises:
+            RequestError: several accounts have it.
+        """
         return await self._answer(
             question, lambda rounds: self._loader.load_one(question, rounds), caller, wanted
         )

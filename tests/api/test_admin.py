@@ -10,6 +10,8 @@ from tests.api.test_scopes import served
 from tests.support.consumers import required
 from tests.support.estate import BAKERY, CONSUMERS, NORTH, NORTH_UUID, PARTNER, headers
 from tests.support.platform import FakeTime
+from tests.support.serving import idle
+from tests.support.upstream import a_task
 
 _ADMINS = required(**{name: given | {"admin": True} for name, given in CONSUMERS.items()})[
     "consumers"
@@ -71,6 +73,52 @@ async def test_asks_again(time: FakeTime) -> None:
     assert "fwd=" in answer.headers["cache-status"]
 
 
+@pytest.mark.parametrize("view", ["", "?view=tree"], ids=["flat", "tree"])
+@pytest.mark.parametrize("task", ["1", a_task(1)["uuid"]], ids=["bare", "uuid"])
+async def test_steps_of_found(time: FakeTime, task: str, view: str) -> None:
+    """Purged activities are asked for again, also where their task has to be found first."""
+    path = f"/v1/tasks/{task}/activities{view}"
+    async with served(time) as (client, platforms):
+        for each in (path, "/v1/tasks/us.3/activities"):
+            await client.get(each, headers=headers("all"))
+        asked = platforms["eu2"].calls("/activities")
+        purged = (await purge(client, query=path)).json()["purged"]
+        again = await client.get(path, headers=headers("all"))
+        other = await client.get("/v1/tasks/us.3/activities", headers=headers("all"))
+
+    assert (purged, platforms["eu2"].calls("/activities") - asked) == (2, 1)
+    assert ["fwd=" in each.headers["cache-status"] for each in (again, other)] == [True, False]
+
+
+async def test_steps_out_of_scope(time: FakeTime) -> None:
+    """What an admin may not see leads it to no steps that it would end."""
+    path = f"/v1/tasks/{a_task(1)['uuid']}/activities"
+    async with served(time, consumers=_ADMINS) as (client, _):
+        for kind in ("all", "north"):
+            await client.get(path, headers=headers(kind))
+        found = [(await purge(client, kind, query=path)).json() for kind in ("uuid", "north")]
+        answer = await client.get(path, headers=headers("all"))
+
+    assert found == [{"purged": 0}, {"purged": 2}]
+    assert "hit" in answer.headers["cache-status"]
+
+
+async def test_explain_steps_of_found(time: FakeTime) -> None:
+    """Once it is known which task has a bare id, its activities are what is told."""
+    known, ambiguous = f"/v1/tasks/{a_task(1)['uuid']}/activities", "/v1/tasks/2/activities"
+    async with served(time) as (client, _):
+        first = (await explain(client, known)).json()
+        for path in (known, ambiguous):
+            await client.get(path, headers=headers("admin"))
+        later = [
+            (await explain(client, path)).json()
+            for path in (known, f"{known}?max_age=0", ambiguous)
+        ]
+
+    told = [(each["how"], "filters" in each["query"]) for each in (first, *later)]
+    assert told == [("miss", False), ("hit", True), ("miss", False), ("hit", False)]
+
+
 @pytest.mark.parametrize(
     ("wish", "statuses"),
     [({}, [200, 502]), ({"hard": False}, [200, 502]), ({"hard": True}, [502, 502])],
@@ -127,6 +175,7 @@ async def test_no_foreign_place(time: FakeTime) -> None:
     assert found == [200, 403]
 
 
+WAYS = ("allow", "deny")
 PLAIN = {"Accept-Encoding": "identity"}  # a coding would count to what is kept
 STEPS = ["taskId=…", "order=asc(createdAt)", "order=asc(id)"]
 
@@ -204,7 +253,10 @@ async def test_explain_kept(time: FakeTime) -> None:
 
 
 async def test_explain_outage(time: FakeTime) -> None:
-    """After an outage the problem is told, when the platform is asked again, and how old serves."""
+    """After an outage the problem is told, when the platform is asked again, and how old serves.
+
+    Until then it is not asked, and no call is told.
+    """
     async with served(time) as (client, platforms):
         kept = await client.get("/v1/tasks?account=us", headers=headers("all") | PLAIN)
         platforms["us"].fail_next(times=99, path="/tasks")
@@ -219,10 +271,53 @@ async def test_explain_outage(time: FakeTime) -> None:
         "how": "stale", "age_s": 46.5, "ttl_s": -36.5,
         "stale_while_revalidate_s": 0, "stale_if_error_s": 563.5,
         "size_bytes": len(kept.content) + 512 + 1024, "problem": "upstream-error",
-        "probe_in_s": 26, "in_the_air": False,
-        "upstream_calls": [{"account": "us", "noun": "task",
-                            "parameters": ["order=desc(enqueuedAt)", "order=desc(id)"]}],
+        "probe_in_s": 26, "in_the_air": False, "upstream_calls": [],
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("after_s", "query", "expected"),
+    [
+        (0, "limit=7&cached_only=true", ("miss", "not-cached", 0)),
+        (50, "cached_only=true", ("miss", "not-cached", 0)),
+        (20, "cached_only=true", ("stale", None, 0)),
+        (20, "max_stale=99", ("stale", None, 1)),
+        (50, "partial=allow", ("miss", None, 1)),
+    ],
+    ids=["nothing kept", "too old", "old", "loaded behind", "asked"],
+)
+async def test_explained_is_answered(
+    time: FakeTime, after_s: float, query: str, expected: tuple[str, str | None, int]
+) -> None:
+    """What is told of a request is what it gets: its problem, and a call where it makes one."""
+    path = f"/v1/tasks?account=us&{query}"
+    async with served(time) as (client, platforms):
+        await client.get("/v1/tasks?account=us", headers=headers("all"))
+        time.now += after_s
+        told = (await explain(client, path)).json()
+        answer = await client.get(path, headers=headers("all"))
+        await idle()
+
+    assert (told["how"], told["problem"], len(told["upstream_calls"])) == expected
+    assert (answer.json().get("code"), platforms["us"].calls("/tasks") - 1) == expected[1:]
+
+
+async def test_explain_gap(time: FakeTime) -> None:
+    """To who takes no gaps an answer with one is a problem, and is told as that."""
+    async with served(time) as (client, platforms):
+        platforms["us"].fail_next(times=99, path="/tasks")
+        for _ in range(2):
+            await client.get("/v1/tasks", headers=headers("all"))
+        told = [(await explain(client, f"/v1/tasks?partial={way}")).json() for way in WAYS]
+        codes = [
+            (await client.get(f"/v1/tasks?partial={way}", headers=headers("all")))
+            .json()
+            .get("code")
+            for way in WAYS
+        ]
+
+    assert [each["problem"] for each in told] == codes == [None, "upstream-unavailable"]
+    assert [each["upstream_calls"] for each in told] == [[], []]
 
 
 @pytest.mark.parametrize(

@@ -289,7 +289,7 @@ async def test_purge_ends_it(hard: bool, sent_id: str | None) -> None:  # noqa: 
     app, asked = app_in("protocol", FakeTime()), request(x_request_id=sent_id)
     async with served(app) as server:
         await learned(server, asked)
-        app.state.cache.purge(lambda _: True, hard=hard)
+        await app.state.cache.purge(lambda _: True, hard=hard)
         answer = await server.connect().ask(asked)
 
     assert b"fwd=" in answer
@@ -309,7 +309,7 @@ async def test_dead_answer_is_let_go() -> None:
         await learned(server, asked)
         wire = server.connect()
         answers, replies = alive(Answer), alive(Reply)
-        app.state.cache.purge(lambda _: True, hard=True)
+        await app.state.cache.purge(lambda _: True, hard=True)
         assert (alive(Answer), alive(Reply)) == (answers - 1, replies)
         await wire.ask(asked)
 
@@ -327,7 +327,7 @@ def test_purged_is_let_go() -> None:
         async with served(app) as server:
             await learned(server, *(request(f"/v1/tasks?limit={size}") for size in range(1, 13)))
             held = alive(Answer)
-            app.state.cache.purge(lambda _: True, hard=True)
+            await app.state.cache.purge(lambda _: True, hard=True)
             return held - alive(Answer)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

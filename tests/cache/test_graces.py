@@ -456,7 +456,7 @@ async def test_purge(cache: Cache[str], origin: Origin[Loaded[str]], *, hard: bo
     """A purge makes the next one ask; only a soft one leaves the old for an outage."""
     origin.outcome = OUTAGE
     await cache.get("other", origin)
-    number = cache.purge(lambda _: True, hard=hard)
+    number = await cache.purge(lambda _: True, hard=hard)
     explained = cache.explain("key")
     found = await cache.get("key", origin, Freshness(max_stale_s=99))
 
@@ -471,7 +471,7 @@ async def test_purge_in_the_air(cache: Cache[str]) -> None:
     waiting = asyncio.create_task(cache.get("key", before))
     await before.entered.wait()
     flew = cache.explain("key").in_the_air
-    cache.purge(lambda _: True)
+    await cache.purge(lambda _: True)
     found = await cache.get("key", after)
     before.gate.set()
 
@@ -508,7 +508,7 @@ async def test_explain_clocks(cache: Cache[str], clock: Clock, origin: Origin[Lo
         clock.now += seconds
         seen.append(left())
     clock.now -= 645
-    cache.purge(lambda _: True)
+    await cache.purge(lambda _: True)
 
     assert origin.calls == 1
     assert seen == [(10, 40, 610), (-5, 25, 595), (-35, 0, 565), (-635, 0, 0)]

@@ -74,7 +74,7 @@ async def test_purged(cache: Cache[str]) -> None:
     origin = Origin(Loaded("whole", 100, 10.0), shut=True)
     asked = asyncio.create_task(_hurried(cache, origin, HURRY))
     await origin.entered.wait()
-    cache.purge(lambda _: True)
+    await cache.purge(lambda _: True)
     with pytest.raises(UpstreamTimeoutError):
         await asked
     origin.gate.set()

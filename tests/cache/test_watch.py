@@ -1,14 +1,13 @@
 """Whoever serves what was found without asking again hears when that ends."""
 
-from collections.abc import Callable, Hashable
-from typing import Any
+from collections.abc import Awaitable, Callable, Hashable
 
 import pytest
 
 from app.cache.answers import Clocks, Loaded
 from app.cache.cache import Cache
 
-Step = Callable[[Cache[str]], Any]
+Step = Callable[[Cache[str]], Awaitable[object]]
 
 
 def cache_of(max_bytes: int = 100_000) -> Cache[str]:
@@ -27,12 +26,16 @@ async def load_much() -> Loaded[str]:
     return Loaded("value", 10_000, 60.0)
 
 
+async def _grow(cache: Cache[str]) -> None:
+    cache.grow("key", "value", 10)
+
+
 @pytest.mark.parametrize(
     "step",
     [
         lambda cache: cache.purge(lambda _: True),
         lambda cache: cache.purge(lambda _: True, hard=True),
-        lambda cache: cache.grow("key", "value", 10),
+        _grow,
     ],
     ids=["purged", "forgotten", "grown"],
 )
@@ -43,7 +46,7 @@ async def test_ended(step: Step) -> None:
     found = await cache.get("key", load)
     cache.watch(ended.append)
     held = cache.holds(found)
-    step(cache)
+    await step(cache)
 
     assert (held, cache.holds(found), ended) == (True, False, ["key"])
 

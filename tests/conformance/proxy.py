@@ -157,7 +157,7 @@ class CachingProxy:
                 url = self._url(asked.target).join(reply.get(name) or "")
                 if url.netloc == self._origin.netloc:
                     changed.add(url.raw_path.decode("ascii"))
-            self._cache.purge(
+            await self._cache.purge(
                 lambda key: isinstance(key, Question) and key.target in changed, hard=True
             )
         return reply
