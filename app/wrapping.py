@@ -48,8 +48,9 @@ def wrap(
     Raises:
         SettingsError: the consumers' file is wrong.
     """
-    app.add_middleware(LeaveWithCaller)
     door = _ask_who(app, settings, metrics, fetch, clockwork)
+    # Around the door, too: it may wait for the token issuer.
+    app.add_middleware(LeaveWithCaller)
     app.add_middleware(BodyLimit)
     app.add_middleware(FullHouse)
     if settings.allowed_hosts:

@@ -3,12 +3,13 @@
 import base64
 import binascii
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
 
+from app.api.credentials import CREDENTIAL_BYTES_MAX
 from app.api.issuer_keys import Fetch, IssuerKeys, Key
 from app.errors import UnauthenticatedError
 from app.settings import OidcSettings
@@ -26,16 +27,29 @@ _HOSTILE = (
 )
 
 
+# What an access token calls itself (RFC 9068 2.1, RFC 8725 3.11); others, such as an id token's
+# logout, are signed by the same keys.
+_TYPES: Final = frozenset({"jwt", "at+jwt", "application/jwt", "application/at+jwt"})
+
+
 class _Header(msgspec.Struct):
     alg: str
     kid: str
+    typ: str = "JWT"
+    crit: Annotated[list[str], msgspec.Meta(min_length=1)] | msgspec.UnsetType = msgspec.UNSET
+
+
+class _Registry(jws.JWSRegistry):
+    # Issuers put certificates into it (RFC 7515 4.1.6); the credential as a whole is bounded.
+    max_header_length = CREDENTIAL_BYTES_MAX
 
 
 class TokenVerifier:
     """Verifies tokens: signature, `iss`, `aud`, `exp`, `nbf`, and RS256 or ES256 alone.
 
-    The algorithm is that of the issuer's key, never the token's choice. `fetch`, `fetched` and
-    `monotonic` are for the keys; `clock` is Unix time in seconds.
+    The algorithm is that of the issuer's key, never the token's choice; `typ`, where there is one,
+    is `JWT` or `at+jwt`. `fetch`, `fetched` and `monotonic` are for the keys; `clock` is Unix time
+    in seconds.
     """
 
     def __init__(
@@ -90,7 +104,7 @@ class TokenVerifier:
         """Return what the token claims, and when it expires in Unix time."""
         algorithm, key = found
         # Issuers put header fields of their own beside those that the standard knows.
-        registry = jws.JWSRegistry(algorithms=[algorithm], strict_check_header=False)
+        registry = _Registry(algorithms=[algorithm], strict_check_header=False)
         rules = jwt.JWTClaimsRegistry(
             now=int(self._clock()),
             leeway=LEEWAY_S,
@@ -114,11 +128,14 @@ class TokenVerifier:
 def _header(token: bytes) -> _Header:
     head = token.split(b".", 1)[0]
     try:
-        return msgspec.json.decode(
+        header = msgspec.json.decode(
             base64.urlsafe_b64decode(head + b"=" * (-len(head) % 4)), type=_Header
         )
     except (binascii.Error, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise _invalid("its header can't be read, or it has no `kid`") from None
+    if header.typ.lower() not in _TYPES:
+        raise _invalid("its `typ` is none of an access token")
+    return header
 
 
 def _invalid(why: str) -> UnauthenticatedError:

@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 
 from app.api.consumers import Authentication, Guard
 from app.api.edge import LATE_HEADERS
+from app.api.issuer_keys import WAITING_MAX
 from app.api.limits import FAILURES_BURST, FailureLimiter, Limiter
 from app.api.roster import Roster
 from app.errors import OverloadedError, UnauthenticatedError
@@ -301,10 +302,42 @@ async def detail(app: FastAPI, name: str) -> str:
     async def note(message: Message) -> None:
         said.append(message)
 
-    field = (b"x-api-key", key_of(name).encode())
-    scope = {"type": "http", "method": "GET", "path": "/v1/tasks", "query_string": b""}
-    await app(scope | {"headers": [field]}, stay, note)
+    await app(asked(key_of(name).encode()), stay, note)
     return str(json.loads(said[1]["body"])["detail"])
+
+
+def asked(credential: bytes) -> dict[str, Any]:
+    """Return the scope of a request with this key or token."""
+    scope = {"type": "http", "method": "GET", "path": "/v1/tasks", "query_string": b""}
+    return scope | {"headers": [(b"x-api-key", credential)]}
+
+
+async def test_issuer_hangs(time: FakeTime) -> None:
+    """Who waits for the issuer's keys leaves with its caller; a crowd of them locks out nobody."""
+    hanging, gone = anyio.Event(), anyio.Event()
+
+    async def hang(_: httpx.Request) -> httpx.Response:
+        await hanging.wait()
+        return httpx.Response(500)
+
+    async def leave() -> Message:
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    oidc = OidcSettings(issuer=ISSUER, audience=AUDIENCE)
+    platforms: dict[str, Any] = {"eu2": FakeUpstream(), "issuer": httpx.MockTransport(hang)}
+    app = built(configured("eu2", oidc=oidc, **required(bi={})), network(platforms), time)
+    async with running(app) as client, asyncio.TaskGroup() as group:
+        crowd = [group.create_task(app(asked(token()), leave, nowhere)) for _ in range(WAITING_MAX)]
+        await anyio.wait_all_tasks_blocked()
+        late = await client.get("/v1/tasks", headers={"X-API-Key": token().decode()})
+        let_in = await client.get("/v1/tasks", headers=bearer("bi"))
+        gone.set()
+        async with asyncio.timeout(5):
+            await asyncio.wait(crowd)
+        hanging.set()
+
+    assert (late.status_code, late.json()["code"], let_in.status_code) == (503, "overloaded", 200)
 
 
 async def nowhere(_: Message) -> None:

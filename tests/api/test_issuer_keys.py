@@ -8,10 +8,10 @@ import pytest
 from structlog.testing import capture_logs
 from typing_extensions import override
 
-from app.api.issuer_keys import FetchError
-from app.errors import UpstreamUnavailableError
+from app.api.issuer_keys import RETRY_EVERY_S, WAITING_MAX, FetchError, IssuerKeys
+from app.errors import OverloadedError, UnauthenticatedError, UpstreamUnavailableError
 from tests.api.test_jwt import Door
-from tests.support.consumers import FakeIssuer, ec_key, token
+from tests.support.consumers import ISSUER, FakeIssuer, ec_key, token
 
 OLD_S = 600
 SENT = token()
@@ -100,6 +100,93 @@ async def test_hangs(door: Door) -> None:
     await recalled(door)
 
     assert (door.fetched, len(door.issuer.asked)) == ([True, True], 4)
+
+
+UNKNOWN = token(ec_key("e2"))
+
+
+async def waiting(door: Door, times: int) -> list[asyncio.Task[str]]:
+    """Present a token whose key is not known so many times at once, while the issuer hangs."""
+    door.issuer.awaited = door.issuer.awaited or asyncio.Event()
+    asked = [asyncio.create_task(door.verifier.verify(UNKNOWN)) for _ in range(times)]
+    await anyio.wait_all_tasks_blocked()
+    return asked
+
+
+async def end(door: Door, asked: list[asyncio.Task[str]]) -> list[type]:
+    """Let a fetch fail that has hung for six seconds; return what that means to who asked."""
+    assert door.issuer.awaited is not None
+    door.time.now, door.issuer.away = door.time.now + 6, FetchError("late")
+    door.issuer.awaited.set()
+    await asyncio.wait(asked)
+    return [type(each.exception()) for each in asked]
+
+
+@pytest.mark.parametrize(
+    ("known", "pause_s", "refused"),
+    [(True, 60, UnauthenticatedError), (False, RETRY_EVERY_S, UpstreamUnavailableError)],
+    ids=["other keys known", "no key known"],
+)
+async def test_one_for_all(*, known: bool, pause_s: float, refused: type[Exception]) -> None:
+    """All who wait share one fetch; the next is due a while after its end, not its beginning."""
+    door = Door(FakeIssuer(ec_key()))
+    if known:
+        await door.verifier.verify(SENT)
+        door.time.now += 60
+    before = len(door.issuer.asked)
+    assert await end(door, await waiting(door, 5)) == [refused] * 5
+    for seconds in (0, pause_s - 0.1):
+        door.time.now += seconds
+        with pytest.raises(refused):
+            await door.verifier.verify(UNKNOWN)
+    assert len(door.issuer.asked) - before == 1
+    door.time.now += 0.1
+    with pytest.raises(refused):
+        await door.verifier.verify(UNKNOWN)
+
+    assert len(door.issuer.asked) - before == 2
+
+
+async def test_crowd(door: Door) -> None:
+    """No more than 64 may wait for keys, one more is refused at once; who leaves makes room."""
+    door.time.now += 60
+    asked = await waiting(door, WAITING_MAX)
+    (late,) = await waiting(door, 1)
+    assert isinstance(late.exception(), OverloadedError)
+    asked[0].cancel()
+    asked += await waiting(door, 1)
+    (later,) = await waiting(door, 1)
+    assert isinstance(later.exception(), OverloadedError)
+
+    assert set(await end(door, asked[1:])) == {UnauthenticatedError}
+    assert (asked[0].cancelled(), WAITING_MAX) == (True, 64)
+
+
+async def test_first_leaves(door: Door) -> None:
+    """A fetch belongs to nobody: it goes on for the others when the one who came first leaves."""
+    door.time.now += 60
+    first, second = await waiting(door, 2)
+    first.cancel()
+    await anyio.wait_all_tasks_blocked()
+    door.issuer.jwks.append(ec_key("e2").as_dict(private=False))
+    assert door.issuer.awaited is not None
+    door.issuer.awaited.set()
+
+    assert await second == "bi"
+
+
+async def test_drips() -> None:
+    """A fetch as a whole has a bound in time, however the issuer passes it."""
+    issuer, fetched = FakeIssuer(ec_key()), list[bool]()
+    issuer.awaited = asyncio.Event()
+    keys = IssuerKeys(
+        ISSUER, fetch=issuer.fetch, monotonic=lambda: 0.0, fetched=fetched.append,
+        changed=lambda: None, fetch_max_s=0,
+    )  # fmt: skip
+    with capture_logs() as logs, pytest.raises(UpstreamUnavailableError):
+        await keys.find("e1")
+
+    assert (fetched, [line["reason"] for line in logs]) == ([False], ["TimeoutError"])
 
 
 class Odd(FakeIssuer):

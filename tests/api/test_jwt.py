@@ -11,8 +11,10 @@ import anyio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from joserfc import jws
 from structlog.testing import capture_logs
 
+from app.api.credentials import CREDENTIAL_BYTES_MAX
 from app.api.issuer_keys import FetchError
 from app.api.jwt import TokenVerifier
 from app.errors import UnauthenticatedError, UpstreamUnavailableError
@@ -152,6 +154,8 @@ ODD = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=9), st.just(10**400),
     st.lists(st.sampled_from([5, None, "b64", "x"]), max_size=2), st.just({"b64": {}}),
 )  # fmt: skip
+CLAIMS = {"iss": ISSUER, "aud": AUDIENCE, "exp": 3600, "azp": "bi"}
+ES256 = jws.JWSRegistry.algorithms["ES256"]
 ODDITIES = st.dictionaries(st.sampled_from(FIELDS), ODD, min_size=1, max_size=4)
 
 
@@ -162,10 +166,38 @@ async def test_unsigned(header: dict[str, Any], claims: Any) -> None:
     await Door(FakeIssuer(ec_key())).refused(unsigned(header, claims))
 
 
-@pytest.mark.parametrize("value", [5, None, [5], {}], ids=repr)
+@pytest.mark.parametrize("value", [5, None, [5], {}, [], ["x"], ["x5c"]], ids=repr)
 async def test_odd_crit(door: Door, value: object) -> None:
-    """Header fields of a kind that no standard knows are a refusal."""
-    await door.refused(unsigned({"crit": value}, {}))
+    """What the issuer says to be critical must be known, and be there; an empty list is none."""
+    await door.refused(signed({"crit": value, "x": 1}))
+
+
+def signed(header: dict[str, Any]) -> bytes:
+    """Return what the issuer can sign, with no other header field than these."""
+    head, claims, _ = unsigned({"kid": "e1"} | header, CLAIMS).split(b".")
+    sign = ES256.sign(head + b"." + claims, ec_key())
+    return b".".join([head, claims, base64.urlsafe_b64encode(sign).rstrip(b"=")])
+
+
+@pytest.mark.parametrize("typ", ["JWT", "jwt", "at+jwt", "application/AT+JWT", "Application/JWT"])
+async def test_types(door: Door, typ: str) -> None:
+    """An access token calls itself one (RFC 9068 2.1), in any case, long or short, or nothing."""
+    assert await door.verifier.verify(signed({"typ": typ})) == "bi"
+    assert await door.verifier.verify(signed({})) == "bi"
+
+
+@pytest.mark.parametrize("typ", ["logout+jwt", "dpop+jwt", "application/x", "", None, 5], ids=repr)
+async def test_other_types(door: Door, typ: object) -> None:
+    """What the issuer signs for another use lets nobody in (RFC 8725 3.11)."""
+    await door.refused(signed({"typ": typ}))
+
+
+async def test_long_header(door: Door) -> None:
+    """A header may bear the issuer's certificates (RFC 7515 4.1.6), as long as all is 8 KiB."""
+    sent = signed({"x5c": ["MIIB" * 700, "MIIC" * 700]})
+
+    assert 7000 < len(sent) < CREDENTIAL_BYTES_MAX
+    assert await door.verifier.verify(sent) == "bi"
 
 
 @given(claims=ODDITIES)

@@ -1,5 +1,7 @@
 """The documents of a token issuer."""
 
+import asyncio
+
 import httpx
 import pytest
 
@@ -48,3 +50,54 @@ async def test_missed(url: str, answer: httpx.Response | Exception) -> None:
     """Anything else is a failure, whatever it is."""
     with pytest.raises(_MissedError):
         await fetched(url, answer)
+
+
+async def test_not_led_on() -> None:
+    """A redirect is not followed, also to where the document is."""
+    asked: list[str] = []
+
+    def network(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        moved = {"location": "https://issuer.example/there"}
+        return httpx.Response(302, headers=moved) if len(asked) == 1 else httpx.Response(200)
+
+    documents = IssuerDocuments(failed=_MissedError, transport=httpx.MockTransport(network))
+    with pytest.raises(_MissedError, match="status 302"):
+        await documents.fetch("https://issuer.example/here")
+    await documents.aclose()
+
+    assert asked == ["/here"]
+
+
+async def test_soon() -> None:
+    """Each wait for the network is bounded by five seconds."""
+    told: list[object] = []
+
+    def network(request: httpx.Request) -> httpx.Response:
+        told.append(request.extensions["timeout"])
+        return httpx.Response(200)
+
+    documents = IssuerDocuments(failed=_MissedError, transport=httpx.MockTransport(network))
+    await documents.fetch("https://issuer.example/jwks")
+    await documents.aclose()
+
+    assert told == [dict.fromkeys(("connect", "read", "write", "pool"), 5.0)]
+
+
+async def test_direct(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that the environment names is not asked."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+        writer.close()
+
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    documents = IssuerDocuments(failed=_MissedError)
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        assert await documents.fetch(f"http://127.0.0.1:{port}/jwks") == b"{}"
+    await documents.aclose()
