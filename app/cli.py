@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import re
 import secrets
 import sys
 from collections.abc import Callable, Sequence
@@ -24,6 +25,8 @@ from app.settings import AccountSettings, Settings, SettingsError
 from app.telemetry.logging import configure_logging
 
 _PORT_MAX = 65_535
+# A shell takes no `-`, and between `__` the name would be two.
+_IN_A_VARIABLE = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 _NO_ACCOUNT = (
     "No account is configured: set TASKGATE_ACCOUNTS__<ALIAS>__URL, __CLIENT_ID and "
     "__CLIENT_SECRET, or serve invented data with `taskgate serve --sandbox`."
@@ -172,8 +175,13 @@ def _new_key(arguments: argparse.Namespace) -> int:
     key = keys.make_key(secrets.token_bytes(keys.SECRET_BYTES))
     name, digest = arguments.name, keys.digest(key)
     print(f"key, shown this once: {key}")
-    print(f"variable: TASKGATE_CONSUMERS__{name.upper()}__KEY_SHA256={digest}")
-    print(f'or in TASKGATE_CONSUMERS_FILE, below [consumers.{name}]: key_sha256 = "{digest}"')
+    table = f'TASKGATE_CONSUMERS_FILE, below [consumers.{name}]: key_sha256 = "{digest}"'
+    if _IN_A_VARIABLE.fullmatch(name):
+        print(f"variable: TASKGATE_CONSUMERS__{name.upper()}__KEY_SHA256={digest}")
+        print(f"or in {table}")
+    else:
+        print("A name with -, __ or a _ at its end is for the file, not for a variable.")
+        print(f"in {table}")
     return 0
 
 

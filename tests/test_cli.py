@@ -20,6 +20,7 @@ from typing_extensions import override
 
 from app.api.health import Readiness
 from app.api.keys import digest, is_key
+from app.api.roster import Roster
 from app.cli import main
 from app.sandbox.app import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, create_sandbox
 from app.sandbox.server import SandboxServer
@@ -170,6 +171,23 @@ def test_new_key(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     assert value not in last
     monkeypatch.setenv(name, value)
     assert load().consumers["shop_1"].key_sha256 == (value,)
+
+
+@pytest.mark.parametrize("name", ["a__b", "a_", "my-app", "a_-b"])
+def test_new_key_in_file(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    """For a name that no variable can bear the table of the file alone is shown, and works."""
+    assert main(["new-key", name]) == 0
+
+    _, why, line = capsys.readouterr().out.splitlines()
+    place, _, value = line.partition("]: ")
+    file = tmp_path / "consumers.toml"
+    file.write_text(f"[{place.rpartition('[')[2]}]\n{value}\n", encoding="utf-8")
+    monkeypatch.setenv("TASKGATE_CONSUMERS_FILE", str(file))
+    roster = Roster(load(), salt=b"s", monotonic=lambda: 0.0, reloaded=lambda _: None)
+    assert roster.current().by_name.keys() == {name}
+    assert why == "A name with -, __ or a _ at its end is for the file, not for a variable."
 
 
 @pytest.mark.parametrize("name", ["", "_", "a b", "x" * 65, "a.b"])
