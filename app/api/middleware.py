@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.names import BLANKS, is_sane
@@ -93,6 +94,8 @@ class ErrorNet:
 
         try:
             await self._app(scope, receive, send_and_note)
+        except ClientDisconnect:
+            return  # while a body was read; nobody is there to be answered, nor is it our failure
         except Exception as error:  # noqa: BLE001  # the outermost net: it is logged and answered
             response = render(error, scope)
             if not started:

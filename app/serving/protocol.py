@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from typing_extensions import override
 from uvicorn.config import Config
@@ -10,6 +10,7 @@ from uvicorn.server import ServerState
 
 from app.errors import InvalidParameterError, ServiceError
 from app.serving.bounds import Bounds
+from app.serving.framing import BoundsFraming
 from app.serving.host import names_one_host
 from app.serving.place import TakesPlace
 from app.serving.refusal import full_house, refusal, too_much_ahead, too_much_head
@@ -19,11 +20,7 @@ _REQUEST_BYTES: Final = 1_792  # that one which waits takes, beside its fields, 
 _FIELD_BYTES: Final = 200  # each of them, beside what came; both are about so
 
 
-class _StopError(Exception):
-    """The parser stops here; the answer is made where it is caught."""
-
-
-class BoundedProtocol(TakesPlace):
+class BoundedProtocol(BoundsFraming):
     """uvicorn's protocol on httptools, which bounds neither heads nor slowness, with bounds.
 
     A request that comes whole arms no timer; one that comes in pieces arms one for all of them, so
@@ -52,7 +49,6 @@ class BoundedProtocol(TakesPlace):
         self._head_bytes = 0  # of a head that is not yet whole: what is surely of it, and
         self._shared_bytes = 0  # the read in which it began, where that ended a request before it
         self._came_bytes = 0  # in the bytes that are being read
-        self._refusal: tuple[ServiceError, str] | None = None  # and the bound, of a request
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -83,13 +79,9 @@ class BoundedProtocol(TakesPlace):
         if self._ended:
             return
         stray = self._whole and not (self._began or self._came)
-        if self._in_head and self._began and self._came:
-            self._shared_bytes = len(data)
-        elif stray or self._in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > self._bounds.head_bytes:
-                self._refuse(too_much_head(), "head")
-                return
+        if (stray or not self._whole) and self._is_too_much(len(data), stray=stray):
+            self._refuse(too_much_head(), "head")
+            return
         if not self._whole:
             self._await_request()
         elif self._timer is not None:
@@ -114,21 +106,21 @@ class BoundedProtocol(TakesPlace):
         came_bytes = self._head_bytes + self._shared_bytes + self._came_bytes
         little = came_bytes + fields <= bytes_max
         if fields > self._bounds.head_fields or not (little or self._size_bytes() <= bytes_max):
-            self._stop(too_much_head(), "head")
+            self.stop(too_much_head(), "head")
         if not names_one_host(self.headers, self.parser.get_http_version()):
-            self._stop(
+            self.stop(
                 InvalidParameterError("The request names no valid Host, or several."),
                 "parse",
             )
         if self.pipeline and self.is_too_much_ahead(self._kept_bytes()):
-            self._stop(too_much_ahead(), "pipelined")
+            self.stop(too_much_ahead(), "pipelined")
+        super().on_headers_complete()  # a target that is none is refused there, as of a head
         self._in_head = False
-        super().on_headers_complete()
 
     @override
     def on_body(self, body: bytes) -> None:
         if self.pipeline and self.is_too_much_ahead(len(self.cycle.body) + len(body)):
-            self._stop(too_much_ahead(), "pipelined")
+            self.stop(too_much_ahead(), "pipelined")
         super().on_body(body)
 
     @override
@@ -152,9 +144,15 @@ class BoundedProtocol(TakesPlace):
         # What ends in the middle of a request is not sent ahead.
         return self._whole and not self._ended and super().eof_received()
 
-    def _stop(self, error: ServiceError, bound: str) -> NoReturn:
-        self._refusal = error, bound
-        raise _StopError
+    def _is_too_much(self, came_bytes: int, *, stray: bool) -> bool:
+        """Count a read that left a head, or a body, unfinished; True when it is enough."""
+        if not (stray or self._in_head):
+            return self.is_framing_too_much(came_bytes)
+        if self._began and self._came:
+            self._shared_bytes = came_bytes
+        else:
+            self._head_bytes += came_bytes
+        return self._head_bytes > self._bounds.head_bytes
 
     def _size_bytes(self) -> int:
         fields_bytes = sum(len(name) + len(value) + 4 for name, value in self.headers)
@@ -197,12 +195,15 @@ class BoundedProtocol(TakesPlace):
         if bound != "pipelined" and self.ends_behind_running():
             # What was asked before is answered: no word may come between, and none behind.
             return
+        behind_head = not (self._in_head or self._whole)
+        silent = bound == "pipelined" or (behind_head and self.has_begun_answer())
         self.forsake()
         if len(self.connections) > self._bounds.connections + self._bounds.refusals:
             self.transport.abort()
             return
-        if self.answering:
+        if silent:
             self.transport.close()
+            self.give_up_unread()
             return
         secure = self.scheme == "https"
         self.transport.write(refusal(error, self._fresh_id(), secure=secure))

@@ -32,13 +32,20 @@ class TellsRunning(HttpToolsProtocol):
             running.message_event.set()
 
     def ends_behind_running(self) -> bool:
-        """Let the request that runs be answered, and end then; False when none runs."""
+        """Let the request that runs be answered, and end then; False when none runs.
+
+        Nor does one whose own body is what ends here: it would await the rest for ever.
+        """
         running = self._running
-        if running is None or running.response_complete:
+        if running is None or running.response_complete or running.more_body:
             return False
         self.pipeline.clear()
         running.keep_alive = False
         return True
+
+    def has_begun_answer(self) -> bool:
+        """Say whether something of the answer to the request that runs, or last did, is sent."""
+        return self._running is not None and self._running.response_started
 
     @override
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:

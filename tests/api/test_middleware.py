@@ -5,6 +5,7 @@ from typing import Any
 import anyio
 import pytest
 from httpx import ReadError
+from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
@@ -143,6 +144,26 @@ async def test_broken_answer(path: str) -> None:
     assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
     assert sent[-1] == {"type": "http.response.body", "body": b"half", "more_body": True}
     assert [line["event"] for line in lines] == ["request_crashed", "request_served"]
+
+
+async def test_left_while_read() -> None:
+    """Who leaves in the middle of its body is answered by nobody, and is no crash of ours."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await Request(scope, receive, send).body()
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    with capture_logs() as lines:
+        await ErrorNet(app)({"type": "http", "headers": []}, receive, send)
+
+    assert (lines, sent) == ([], [])
 
 
 async def test_target_limit() -> None:
