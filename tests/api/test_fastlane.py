@@ -137,7 +137,7 @@ async def test_steps_rest_on_the_task(hard: bool) -> None:  # noqa: FBT001  # tw
     async with served(app) as server:
         await learned(server, asked)
         by_lane = await server.connect().ask(asked)
-        app.state.cache.purge(lambda key: isinstance(key, OneItem), hard=hard)
+        await app.state.cache.purge(lambda key: isinstance(key, OneItem), hard=hard)
         answer = await server.connect().ask(asked)
 
     assert (b"; hit; " in by_lane, answer.startswith(b"HTTP/1.1 200 ")) == (True, True)
