@@ -47,7 +47,7 @@ bench: sync  ## measure; bench/README.md tells how to read the figures
 	$(RUN) python bench/bad_days.py
 	$(RUN) python bench/memory.py
 
-sbom: sync  ## write sbom.json, what is shipped, as CycloneDX
+sbom: sync  ## write sbom.json, the packages that are shipped, as CycloneDX
 	$(UV) export --frozen --no-dev --no-emit-project --format cyclonedx1.5 -o sbom.json --quiet
 
 chaos: sync  ## a full minute of every fault in turn between load and the sandbox

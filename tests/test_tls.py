@@ -90,6 +90,26 @@ def test_speaks(gate: Gate) -> None:
     assert httpx.get(f"{gate.url}/healthz", verify=old).status_code == 200
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("version", "ciphers"),
+    [
+        (ssl.TLSVersion.TLSv1_1, "ALL:@SECLEVEL=0"),
+        (ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-AES256-SHA:@SECLEVEL=0"),
+        (ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-AES128-SHA256:@SECLEVEL=0"),
+    ],
+    ids=["TLS 1.1", "CBC and SHA-1", "CBC"],
+)
+def test_too_old(gate: Gate, version: ssl.TLSVersion, ciphers: str) -> None:
+    """Nothing older than TLS 1.2, and no suite without authenticated encryption, is agreed on."""
+    old = trusting()
+    old.set_ciphers(ciphers)
+    old.minimum_version = old.maximum_version = version
+
+    with pytest.raises(httpx.ConnectError, match=r"alert|SSL"):
+        httpx.get(f"{gate.url}/healthz", verify=old)
+
+
 def test_renewed(gate: Gate) -> None:
     """A certificate that was renewed is shown without a restart; open connections go on."""
     first = gate.meets()

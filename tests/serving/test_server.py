@@ -8,7 +8,7 @@ import uvicorn
 from typing_extensions import override
 
 from app.api.health import Readiness
-from app.serving.server import Server
+from app.serving.server import Server, configure, listen
 from tests.support.line import GET, Line, Transport, no_app
 
 
@@ -39,6 +39,21 @@ def asked(server: Server) -> tuple[Line, Parting]:
     line.hear(GET)
     server.server_state.connections.add(line.protocol)
     return line, transport
+
+
+def test_believes_nobody() -> None:
+    """Who asks, and how, is read by the service alone, which believes those that it is told to."""
+    config = configure(no_app, asyncio.Protocol, tls=None)
+
+    assert not config.proxy_headers
+
+
+def test_unread_in_the_kernel() -> None:
+    """Of a caller who reads nothing the kernel holds 256 KiB at most (Linux doubles the number)."""
+    with closing(listen("127.0.0.1", 0)) as listener:
+        held_bytes = listener.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+
+    assert held_bytes <= 262_144
 
 
 async def test_parting() -> None:
