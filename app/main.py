@@ -4,11 +4,10 @@
 
     request ─ fast lane ── answered before, still kept ─────────────────→ bytes   app.api.fastlane
       └ proxies ─ SecurityHeaders                                                 app.api.edge
-      └ Cors                                                                      app.api.cors
-      └ RequestId ─ RequestLine ─ ErrorNet ─ TargetLimit ─ HeadAsGet              app.api.middleware
+      └ RequestId ─ RequestLine ─ Cors ─ ErrorNet ─ TargetLimit ─ HeadAsGet       app.api.middleware
       └ Hosts ─ FullHouse ─ BodyLimit                                             app.api.edge
-      └ Authentication → Caller                                                   app.api.consumers
       └ LeaveWithCaller                                                           app.api.leaving
+      └ Authentication → Caller                                                   app.api.consumers
       └ route → parse → TaskQuery                                            app.api, app.domain
           └ TaskService → Cache ── kept ─────────────────────────────────┐   app.service, app.cache
                             └ one detached flight per key                │

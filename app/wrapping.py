@@ -10,7 +10,6 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from app.api import middleware
 from app.api.asgi_door import AsgiDoor
 from app.api.consumers import Authentication, Everybody, Guard
-from app.api.cors import Cors
 from app.api.edge import BodyLimit, FullHouse, Hosts, SecurityHeaders
 from app.api.fastlane import FastLane, Kept, Limits, Sent, Who
 from app.api.issuer_keys import Fetch
@@ -56,10 +55,12 @@ def wrap(
     if settings.allowed_hosts:
         app.add_middleware(Hosts, hosts=settings.allowed_hosts)
     middleware.install(
-        app, metrics=metrics, monotonic=clockwork.monotonic, fresh_id=lambda: secrets.token_hex(8)
+        app,
+        metrics=metrics,
+        monotonic=clockwork.monotonic,
+        fresh_id=lambda: secrets.token_hex(8),
+        origins=settings.cors_origins,
     )
-    if settings.cors_origins:
-        app.add_middleware(Cors, origins=settings.cors_origins)
     app.add_middleware(SecurityHeaders)
     if settings.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))

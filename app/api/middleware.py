@@ -1,12 +1,13 @@
 """What wraps every request, as pure ASGI: its id, its log line, its error net, its limits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.cors import Cors
 from app.api.names import BLANKS, is_sane
 from app.api.problems import render
 from app.api.request_line import RequestLine
@@ -18,16 +19,24 @@ TARGET_BYTES_MAX = 8192
 
 
 def install(
-    app: FastAPI, *, metrics: Metrics, monotonic: Callable[[], float], fresh_id: Callable[[], str]
+    app: FastAPI,
+    *,
+    metrics: Metrics,
+    monotonic: Callable[[], float],
+    fresh_id: Callable[[], str],
+    origins: Collection[str] | None = None,
 ) -> None:
-    """Wrap `app`, outside in: request id, log line, error net, target limit, HEAD.
+    """Wrap `app`, outside in: request id, log line, origins, error net, target limit, HEAD.
 
-    `fresh_id` makes the id of a request that brings none; `monotonic` is in seconds.
+    `fresh_id` makes the id of a request that brings none; `monotonic` is in seconds. Pages of
+    `origins` may read answers; their preflights have a line, too.
     """
     # Starlette puts each middleware outside those added before it.
     app.add_middleware(HeadAsGet)
     app.add_middleware(TargetLimit)
     app.add_middleware(ErrorNet)
+    if origins:
+        app.add_middleware(Cors, origins=origins)
     app.add_middleware(RequestLine, metrics=metrics, monotonic=monotonic)
     app.add_middleware(RequestId, fresh_id=fresh_id)
 

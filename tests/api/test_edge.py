@@ -8,6 +8,7 @@ import anyio
 import httpx
 import pytest
 from starlette.types import Message, Receive, Scope, Send
+from structlog.testing import capture_logs
 
 from app.api.consumers import Everybody
 from app.api.cors import Cors
@@ -72,7 +73,9 @@ async def test_preflight(edge: httpx.AsyncClient) -> None:
     answer = await edge.options("/v1/tasks", headers=PREFLIGHT)
 
     assert (answer.status_code, answer.content) == (204, b"")
-    assert answer.headers.multi_items() == [
+    named = {"x-request-id", "traceparent"}
+    assert named < set(answer.headers)
+    assert [pair for pair in answer.headers.multi_items() if pair[0] not in named] == [
         ("vary", "Origin"),
         ("access-control-allow-origin", ORIGIN),
         ("access-control-allow-methods", "GET, HEAD"),
@@ -80,6 +83,16 @@ async def test_preflight(edge: httpx.AsyncClient) -> None:
         ("access-control-max-age", "600"),
         *((name.decode(), value.decode()) for name, value in SECURITY),
     ]
+
+
+async def test_preflight_line(edge: httpx.AsyncClient) -> None:
+    """A preflight has its line in the log, as any request."""
+    with capture_logs() as lines:
+        await edge.options("/v1/tasks", headers=PREFLIGHT)
+
+    [line] = lines
+    assert (line["event"], line["method"], line["status"]) == ("request_served", "OPTIONS", 204)
+    assert line["route"] == "/v1/tasks"
 
 
 @pytest.mark.parametrize(
